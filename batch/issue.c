@@ -1,0 +1,321 @@
+#include "batch/issue.h"
+
+#include "batch/committer.h"
+#include "batch/worker.h"
+#include "engine/ca_config.h"
+#include "engine/pem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything a single issue holds on its way. */
+struct single {
+    struct batch_registry *registry;
+    const struct batch_issue *spec;
+    struct batch_issuer *issuer;
+    struct ca_profile *profile;
+    struct batch_profile row;           /* the plan's only one */
+    struct batch_plan plan;
+    struct batch_worker *worker;
+    struct batch_chunk *chunk;
+    uint8_t token_hash[SCHEMA_HASH_LEN], arguments[SCHEMA_HASH_LEN];
+};
+
+/* Defaults of spec section 5: what the vendor's console offers. */
+static struct ca_validity default_validity(const struct ca_template *tmpl, bool short_lived)
+{
+    struct ca_validity days = { .type = CA_VALIDITY_DAYS, .value = short_lived ? 7 : 365 };
+
+    switch (tmpl->kind) {
+    case CA_TEMPLATE_ROOT_CA:
+        return (struct ca_validity){ .type = CA_VALIDITY_YEARS, .value = 10 };
+    case CA_TEMPLATE_SUBORDINATE_CA:
+        return (struct ca_validity){ .type = CA_VALIDITY_YEARS, .value = 3 };
+    case CA_TEMPLATE_END_ENTITY: break;
+    }
+    if (tmpl->max_validity_days != 0 && days.value > tmpl->max_validity_days)
+        days.value = tmpl->max_validity_days;
+    return days;
+}
+
+static enum ca_status make_profile(struct single *single, struct ca_error *err)
+{
+    const struct batch_issue *spec = single->spec;
+    const struct batch_issuer *issuer = single->issuer;
+    struct ca_profile_spec profile = {
+        .tmpl = spec->tmpl, .issuer = issuer->issuer, .issuer_key = issuer->key_alg,
+        .sig_alg = spec->sig_alg == CA_SIG_ALG_NONE ? issuer->sig_alg : spec->sig_alg,
+        .validity = spec->validity.type == CA_VALIDITY_NONE
+                        ? default_validity(spec->tmpl, issuer->short_lived)
+                        : spec->validity,
+        .not_before_s = spec->not_before_s, .short_lived = issuer->short_lived,
+    };
+    uint8_t hash[SCHEMA_HASH_LEN];
+    enum ca_status st;
+
+    if (!issuer->self && issuer->revocation != NULL) {
+        if (issuer->revocation->cdp_uri[0] != '\0') profile.cdp_uri = issuer->revocation->cdp_uri;
+        if (issuer->revocation->ocsp_uri[0] != '\0')
+            profile.ocsp_uri = issuer->revocation->ocsp_uri;
+    }
+    st = ca_profile_new(&profile, &single->profile, err);
+    if (st == CA_OK)
+        st = ca_profile_hash(single->profile, single->registry->crypto, hash, NULL, err);
+    if (st != CA_OK) return st;
+    single->row = (struct batch_profile){ .profile = single->profile, .issuer = issuer,
+                                          .id = batch_profile_id(hash) };
+    single->plan = (struct batch_plan){ .profiles = &single->row, .profile_count = 1,
+                                        .seed = single->registry->seed };
+    return CA_OK;
+}
+
+/* A root signs itself only for its own key: anything else would be a second root under its name. */
+static enum ca_status check_own_request(const struct single *single, struct ca_error *err)
+{
+    const struct batch_item *item = &single->chunk->items[0];
+
+    if (!single->issuer->self || item->refused) return CA_OK;
+    if (ca_bytes_equal(item->request.key.whole, ca_key_spki(single->issuer->key))) return CA_OK;
+    return ca_refuse(err, CA_REASON_TEMPLATE_NOT_FOR_ISSUER,
+                     "a root template signs only this CA's own CSR (certmill ca csr prints it)");
+}
+
+static enum ca_status check_verdict(const struct single *single, struct ca_error *err)
+{
+    const struct batch_chunk *chunk = single->chunk;
+    const struct batch_item *item = &chunk->items[0];
+
+    if (chunk->fatal.status != CA_OK) {
+        *err = chunk->fatal;
+        return err->status;
+    }
+    if (item->refused)
+        return ca_refuse(err, (enum ca_reason)item->reason, "%.*s", (int)item->detail.len,
+                         (const char *)chunk->details.data + item->detail.offset);
+    return check_own_request(single, err);
+}
+
+/* The tick comes from the store, so that single issues keep the order of serials too. */
+static enum ca_status draw_tick(struct single *single, struct ca_error *err)
+{
+    struct store_txn *txn = NULL;
+    struct schema_clock clock;
+    int64_t now_ms = 0;
+    enum ca_status st = store_begin(single->registry->store, STORE_READ, &txn, err);
+
+    if (st == CA_OK) st = batch_registry_issuing_time(single->registry, txn, &now_ms, err);
+    if (st == CA_OK) st = batch_registry_read_clock(txn, &clock, err);
+    store_abort(txn);
+    if (st != CA_OK) return st;
+    single->chunk->tick_ms = now_ms > clock.last_tick_ms ? now_ms : clock.last_tick_ms + 1;
+    return CA_OK;
+}
+
+static enum ca_status sign(struct single *single, struct ca_error *err)
+{
+    struct ingest_record record = { .kind = INGEST_FILE, .data = single->spec->csr };
+    enum ca_status st = make_profile(single, err);
+
+    if (st == CA_OK) st = batch_worker_new(&single->plan, &single->worker, err);
+    if (st == CA_OK) st = batch_chunk_new(&single->chunk, err);
+    if (st != CA_OK) return st;
+    if (record.data.len > INGEST_RECORD_MAX)
+        return ca_refuse(err, CA_REASON_RECORD_TOO_LONG, "the CSR file is longer than %d octets",
+                         INGEST_RECORD_MAX);
+    batch_chunk_reset(single->chunk, &single->plan, 0, 0);
+    (void)batch_chunk_add(single->chunk, &record);
+    st = draw_tick(single, err);
+    if (st != CA_OK) return st;
+    batch_worker_process(single->worker, single->chunk, NULL, NULL);
+    return check_verdict(single, err);
+}
+
+static enum ca_status put_token(void *ctx, struct store_txn *txn, struct ca_error *err)
+{
+    struct single *single = ctx;
+    struct schema_token row = {
+        .created_ms = ca_clock_now_ms(&single->registry->clock),
+        .result = ca_bytes_of(single->chunk->items[0].serial.octets, SCHEMA_SERIAL_LEN),
+    };
+    struct schema_key key;
+    struct ca_buf value;
+    enum ca_status st;
+
+    memcpy(row.arguments, single->arguments, sizeof(row.arguments));
+    ca_buf_init(&value, 1024);
+    schema_encode_token(&row, &value);
+    st = ca_buf_status(&value, "a token's row", err);
+    if (st == CA_OK)
+        st = store_put(txn, STORE_TOKEN,
+                       schema_key_token(&key, SCHEMA_TOKEN_ISSUE, single->issuer->ca,
+                                        single->token_hash),
+                       ca_buf_view(&value), STORE_INSERT, err);
+    if (st == CA_DUPLICATE)
+        st = ca_fail_named(err, CA_REFUSED, "idempotency",
+                           "another process used this idempotency token at the same moment; "
+                           "run the command again");
+    ca_buf_clear(&value);
+    return st;
+}
+
+/* Everything the caller asked for, in one unambiguous string of octets. */
+static enum ca_status hash_arguments(struct single *single, struct ca_error *err)
+{
+    const struct batch_issue *spec = single->spec;
+    struct ca_crypto *crypto = single->registry->crypto;
+    char validity[CA_VALIDITY_TEXT_MAX];
+    struct ca_buf text;
+    enum ca_status st;
+
+    if (spec->validity.type == CA_VALIDITY_NONE) validity[0] = '\0';
+    else ca_validity_format(&spec->validity, validity);
+    ca_buf_init(&text, spec->csr.len + 1024);
+    ca_buf_printf(&text, "issue\n%s\n%s\n%lld\n%d\n", spec->tmpl->name, validity,
+                  (long long)spec->not_before_s, (int)spec->sig_alg);
+    ca_buf_append_bytes(&text, spec->csr);
+    st = ca_buf_status(&text, "the request's arguments", err);
+    if (st == CA_OK)
+        st = ca_crypto_digest(crypto, CA_DIGEST_SHA256, ca_buf_view(&text), single->arguments,
+                              err);
+    if (st == CA_OK)
+        st = ca_crypto_digest(crypto, CA_DIGEST_SHA256, ca_bytes_str(spec->token),
+                              single->token_hash, err);
+    ca_buf_clear(&text);
+    return st;
+}
+
+static void add_chain(const struct ca_issuer *issuer, struct ca_buf *out)
+{
+    if (issuer == NULL) return;
+    ca_pem_append(out, "CERTIFICATE", ca_bytes_of(issuer->der, issuer->der_len));
+    for (size_t i = 0; i < issuer->chain_len; i++)
+        ca_pem_append(out, "CERTIFICATE", issuer->chain[i]);
+}
+
+static enum ca_status give_out(const struct single *single, const struct ca_serial *serial,
+                               int64_t not_after_s, struct ca_bytes der, struct batch_issued *out,
+                               struct ca_error *err)
+{
+    enum ca_status st;
+
+    out->serial = *serial;
+    out->not_after_s = not_after_s;
+    ca_pem_append(&out->pem, "CERTIFICATE", der);
+    add_chain(single->issuer->issuer, &out->chain_pem);
+    st = ca_buf_status(&out->pem, "the certificate", err);
+    if (st == CA_OK) st = ca_buf_status(&out->chain_pem, "the chain", err);
+    return st;
+}
+
+/* The certificate that the token got before. */
+static enum ca_status replay(const struct single *single, struct store_txn *txn,
+                             const struct schema_token *token, struct batch_issued *out,
+                             struct ca_error *err)
+{
+    struct ca_serial serial = { .len = SCHEMA_SERIAL_LEN };
+    struct schema_cert row;
+    struct schema_key key;
+    struct ca_bytes value;
+    bool found = false;
+    enum ca_status st;
+
+    if (memcmp(token->arguments, single->arguments, SCHEMA_HASH_LEN) != 0)
+        return ca_fail_named(err, CA_REFUSED, "idempotency",
+                             "this idempotency token was used before with other arguments");
+    if (token->result.len != SCHEMA_SERIAL_LEN)
+        return ca_fail_named(err, CA_CORRUPT, "bad-row", "a token's row has no serial");
+    memcpy(serial.octets, token->result.data, SCHEMA_SERIAL_LEN);
+    st = store_get(txn, STORE_CERT, schema_key_cert(&key, serial.octets, single->issuer->ca),
+                   &found, &value, err);
+    if (st == CA_OK && !found)
+        st = ca_fail_named(err, CA_CORRUPT, "bad-row", "a token's certificate is missing");
+    if (st == CA_OK) st = schema_decode_cert(value, &row, err);
+    if (st == CA_OK) st = give_out(single, &serial, row.not_after_s, row.der, out, err);
+    out->replayed = st == CA_OK;
+    return st;
+}
+
+static enum ca_status try_replay(struct single *single, struct batch_issued *out,
+                                 struct ca_error *err)
+{
+    struct store_txn *txn = NULL;
+    struct schema_token token;
+    struct schema_key key;
+    struct ca_bytes value;
+    bool found = false;
+    enum ca_status st;
+
+    if (single->spec->token == NULL) return CA_OK;
+    st = ca_token_check(single->spec->token, err);
+    if (st == CA_OK) st = hash_arguments(single, err);
+    if (st == CA_OK) st = store_begin(single->registry->store, STORE_READ, &txn, err);
+    if (st != CA_OK) return st;
+    st = store_get(txn, STORE_TOKEN,
+                   schema_key_token(&key, SCHEMA_TOKEN_ISSUE, single->issuer->ca,
+                                    single->token_hash),
+                   &found, &value, err);
+    if (st == CA_OK && found) st = schema_decode_token(value, &token, err);
+    if (st == CA_OK && found) st = replay(single, txn, &token, out, err);
+    store_abort(txn);
+    return st;
+}
+
+static enum ca_status commit(struct single *single, struct ca_error *err)
+{
+    struct batch_group group = {
+        .store = single->registry->store, .plan = &single->plan,
+        .now_ms = ca_clock_now_ms(&single->registry->clock), .chunks = &single->chunk,
+        .chunk_count = 1,
+    };
+    enum ca_status st = store_reserve_check(single->registry->store, err);
+
+    if (st != CA_OK) return st;
+    if (single->spec->token != NULL) {
+        group.also = put_token;
+        group.also_ctx = single;
+    }
+    return batch_group_commit(&group, err);
+}
+
+static void single_clear(struct single *single)
+{
+    batch_worker_free(single->worker);
+    batch_chunk_free(single->chunk);
+    ca_profile_free(single->profile);
+    batch_issuer_free(single->issuer);
+}
+
+enum ca_status batch_issue(struct batch_registry *registry, const struct batch_issue *spec,
+                           struct batch_issued *out, struct ca_error *err)
+{
+    struct single single = { .registry = registry, .spec = spec };
+    struct ca_error local;          /* verdicts need a place to stand in */
+    struct ca_error *e = err != NULL ? err : &local;
+    enum ca_status st = batch_issuer_load(registry, spec->ca,
+                                          spec->tmpl->kind == CA_TEMPLATE_ROOT_CA,
+                                          &single.issuer, e);
+
+    memset(out, 0, sizeof(*out));
+    ca_buf_init(&out->pem, 2 * CA_CERT_DER_MAX);
+    ca_buf_init(&out->chain_pem, 2 * CA_CERT_DER_MAX * (CA_CHAIN_CERTS_MAX + 1));
+    if (st == CA_OK) st = try_replay(&single, out, e);
+    if (st == CA_OK && !out->replayed) st = sign(&single, e);
+    if (st == CA_OK && !out->replayed) st = commit(&single, e);
+    if (st == CA_OK && !out->replayed) {
+        const struct batch_item *item = &single.chunk->items[0];
+
+        st = give_out(&single, &item->serial, item->not_after_s,
+                      ca_bytes_of(single.chunk->certs.data + item->slot.der_offset,
+                                  item->slot.der_len),
+                      out, e);
+    }
+    single_clear(&single);
+    if (st != CA_OK) batch_issued_clear(out);
+    return st;
+}
+
+void batch_issued_clear(struct batch_issued *issued)
+{
+    ca_buf_clear(&issued->pem);
+    ca_buf_clear(&issued->chain_pem);
+}
