@@ -1,0 +1,133 @@
+#include "tools/cli.h"
+
+#include "engine/crypto.h"
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A program started with stdout closed would get the store's file as descriptor 1 and print into
+ * it. What was closed stays unusable: reading from or writing to it goes on to fail. */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_FAILED);
+    }
+}
+
+static int print_version(struct cli *cli)
+{
+    struct ca_error err;
+    struct ca_buf out;
+    enum ca_status st;
+
+    if (!cli->json) {
+        printf("certmill %s\n", CERTMILL_VERSION);
+        if (cli->verbose) printf("%s\n%s\n", ca_crypto_version(), store_lmdb_version());
+        return EXIT_DONE;
+    }
+    ca_buf_init(&out, 4096);
+    ca_buf_append_str(&out, "{\"certmill\":\"" CERTMILL_VERSION "\",\"openssl\":");
+    ca_json_append_string(&out, ca_bytes_str(ca_crypto_version()));
+    ca_buf_append_str(&out, ",\"lmdb\":");
+    ca_json_append_string(&out, ca_bytes_str(store_lmdb_version()));
+    ca_buf_append_str(&out, "}");
+    st = print_json(ca_buf_view(&out), &err);
+    ca_buf_clear(&out);
+    return st == CA_OK ? EXIT_DONE : log_error(cli, &err);
+}
+
+/* A result that nobody received is no success: a full disk shows only now. */
+static int finish_output(struct cli *cli, int code)
+{
+    struct ca_error err;
+    bool failed = ferror(stdout) != 0;
+
+    if (fclose(stdout) == 0 && !failed) return code;
+    if (code == EXIT_FAILED || code == EXIT_USAGE) return code;     /* said already */
+    (void)ca_fail(&err, CA_IO, "cannot write to standard output");
+    cli->printed = true;        /* there is nowhere to print JSON to */
+    (void)log_error(cli, &err);
+    return EXIT_FAILED;
+}
+
+static bool print_faults(int argc, char **argv)
+{
+    struct ca_buf out;
+    bool listed;
+
+    ca_buf_init(&out, PRINT_MAX);
+    listed = testing_list_faults(argc, argv, &out);
+    if (out.len > 0) (void)fwrite(out.data, 1, out.len, stdout);    /* finish_output looks at it */
+    ca_buf_clear(&out);
+    return listed;
+}
+
+static int run(struct cli *cli, const struct command *program, int argc, char **argv)
+{
+    struct ca_error err;
+    int code;
+
+    if (print_faults(argc, argv)) return EXIT_DONE;
+    code = opts_parse(program, argc, argv, cli);
+    if (code != EXIT_DONE) return code;
+    if (cli->help) {
+        opts_print_help(cli);
+        return EXIT_DONE;
+    }
+    if (cli->version) return print_version(cli);
+    if (testing_setup(&cli->testing, &err) != CA_OK) return log_error(cli, &err);
+    return cli->command->run(cli);
+}
+
+int cli_main(const struct command *program, int argc, char **argv)
+{
+    struct cli cli = { .command = program };
+    int code;
+
+    occupy_standard_descriptors();
+    testing_protect_memory();
+    cli.users_umask = umask(077);   /* whatever a library creates in the store is private */
+    code = run(&cli, program, argc, argv);
+    code = finish_output(&cli, code);
+    opts_clear(&cli);
+    return code;
+}
+
+enum ca_status cli_open_store(struct cli *cli, enum store_access access,
+                              struct batch_registry **out, struct ca_error *err)
+{
+    const struct batch_open_spec spec = {
+        .dir = cli->store,
+        .access = access,
+        .clock = cli->testing.clock,
+        .passphrase = passphrase_source(&cli->passphrase),
+        .seed = cli->testing.has_seed ? &cli->testing.seed : NULL,
+    };
+
+    return batch_registry_open(&spec, out, err);
+}
+
+bool cli_validity(struct cli *cli, const char *name, struct ca_validity *out)
+{
+    const char *text = opts_value(cli, name);
+    struct ca_error err;
+
+    *out = (struct ca_validity){ .type = CA_VALIDITY_NONE };
+    if (text == NULL || ca_validity_parse(text, out, &err) == CA_OK) return true;
+    (void)log_usage(cli, "--%s: %s", name, err.text);
+    return false;
+}
+
+enum ca_status cli_read_option(struct cli *cli, const char *name, size_t max, struct ca_buf *out,
+                               struct ca_error *err)
+{
+    const char *path = opts_value(cli, name);
+
+    ca_buf_init(out, max + 1);      /* file_read sees by one octet more that a file is longer */
+    return path != NULL ? file_read(path, max, FILE_PUBLIC, out, err) : CA_OK;
+}
