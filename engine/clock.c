@@ -44,7 +44,7 @@ void ca_time_to_civil(int64_t time_s, struct ca_civil *out)
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
 
-    assert(time_s <= CA_TIME_MAX_S);
+    assert(time_s >= CA_TIME_MIN_S && time_s <= CA_TIME_MAX_S);
     out->day = (int32_t)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
     out->month = (int32_t)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     out->year = (int32_t)(year_of_era + era * 400 + (out->month <= 2 ? 1 : 0));
@@ -165,8 +165,8 @@ enum ca_status ca_time_parse(const char *text, int64_t *time_s, struct ca_error 
     if (!good || !take_offset(&p, &offset_s) || *p != '\0')
         return ca_fail(err, CA_MALFORMED, "not an RFC 3339 time such as 2030-12-31T23:59:59Z");
     if (ca_time_from_civil(&c, &local_s, err) != CA_OK) return CA_MALFORMED;
-    if (local_s - offset_s > CA_TIME_MAX_S)
-        return ca_fail(err, CA_MALFORMED, "the time lies after the year 9999");
+    if (local_s - offset_s > CA_TIME_MAX_S || local_s - offset_s < CA_TIME_MIN_S)
+        return ca_fail(err, CA_MALFORMED, "the time lies outside the years 1 to 9999");
     *time_s = local_s - offset_s;
     return CA_OK;
 }

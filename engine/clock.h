@@ -11,6 +11,7 @@
 #include "engine/bytes.h"
 
 #define CA_TIME_MAX_S INT64_C(253402300799)     /* 9999-12-31T23:59:59Z, RFC 5280 4.1.2.5 */
+#define CA_TIME_MIN_S INT64_C(-62135596800)     /* 0001-01-01T00:00:00Z */
 #define CA_TIME_TEXT_MAX 32
 
 /* now_ms returns milliseconds since 1970-01-01T00:00:00Z; callable from any thread. */
@@ -36,7 +37,7 @@ struct ca_civil {
     int32_t hour, minute, second;
 };
 
-/* time_s from 0001-01-01 to CA_TIME_MAX_S; asserts otherwise. */
+/* time_s from CA_TIME_MIN_S to CA_TIME_MAX_S; asserts otherwise. */
 void ca_time_to_civil(int64_t time_s, struct ca_civil *out);
 /* CA_MALFORMED for a date that does not exist (30 February, second 60, hour 24). */
 CA_MUST_CHECK enum ca_status ca_time_from_civil(const struct ca_civil *civil, int64_t *time_s,
