@@ -325,10 +325,10 @@ uint64_t batch_committer_run(const struct batch_committer_spec *spec, struct bat
     }
     free(c.held);
     free(c.group);
-    batch_queue_close(spec->outbox);
     totals->issued = spec->job->row.issued;
     totals->rejected = spec->job->row.rejected;
     totals->signed_count = spec->job->row.signed_count;
     totals->discarded = spec->job->row.discarded;
+    batch_queue_close(spec->outbox);    /* last: whoever sees it closed may read the totals */
     return c.next;
 }
