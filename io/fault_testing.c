@@ -43,8 +43,8 @@ static const struct point points[FAULT_POINT_COUNT + 1] = {
 
 /* State of the process, against the habit of the house, because the seam has no object to hang it
  * on: fault_hit takes a point alone, so that the code under test looks the same in both programs.
- * The plan is written once, before threads start; the counters are relaxed: a passage needs a number
- * of its own and no order with anything else. */
+ * The plan is written once, before threads start; the counters are relaxed: a passage needs a
+ * number of its own and no order with anything else. */
 static struct plan armed;
 static atomic_uint_least64_t passages[FAULT_POINT_COUNT + 1];
 

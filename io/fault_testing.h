@@ -6,8 +6,8 @@
  *   POINT:N=short     the N-th transfer moves half of what was asked: "ring.read:20=short"
  *   POINT:N=sleepMS   the N-th passage sleeps so long first: "worker:5=sleep500"
  *   alloc:N           the N-th allocation of our own objects returns NULL: "alloc:912"
- * "N+" means the N-th passage and every later one: a disk that stays full is "outbox.write:7+=ENOSPC".
- * A kill is "POINT:N": SIGKILL to this process at the N-th passage.
+ * "N+" means the N-th passage and every later one: a disk that stays full is
+ * "outbox.write:7+=ENOSPC". A kill is "POINT:N": SIGKILL to this process at the N-th passage.
  *
  * Allocations are counted in a program that is linked with
  * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc; in any other one "alloc:N" does nothing.

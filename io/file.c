@@ -37,9 +37,10 @@ static enum ca_status read_all(int fd, size_t max, const char *what, struct ca_b
         got = read(fd, at, step);
         out->len = before + (got > 0 ? (size_t)got : 0);
         if (got == 0) return CA_OK;
-        if (got == -1 && errno == EAGAIN) wait_readable(fd);
-        else if (got == -1 && errno != EINTR) return ca_fail_errno(err, errno, "cannot read %s", what);
         if (got > 0) total += (size_t)got;
+        if (got > 0 || errno == EINTR) continue;
+        if (errno != EAGAIN) return ca_fail_errno(err, errno, "cannot read %s", what);
+        wait_readable(fd);
     }
     return ca_fail_named(err, CA_REFUSED, "file-size", "%s is longer than %zu octets", what, max);
 }

@@ -10,7 +10,7 @@
 
 enum file_privacy {
     FILE_PUBLIC,
-    FILE_PRIVATE,   /* refuses a file that others may read or write, of another owner, or a symlink */
+    FILE_PRIVATE,   /* refuses a file others may read or write, of another owner, or a symlink */
 };
 
 /* Reads the whole of a regular file ("-" is standard input, public only) of at most max octets,

@@ -122,7 +122,9 @@ static enum ca_status list(struct folder *folder, struct ca_error *err)
     if (st == CA_OK) st = ca_buf_status(&folder->text, "the names of a directory", err);
     if (st != CA_OK) return st;
     folder->names = calloc(folder->count + 1, sizeof(*folder->names));
-    if (folder->names == NULL) return ca_fail(err, CA_NOMEM, "no memory for the names of a directory");
+    if (folder->names == NULL) {
+        return ca_fail(err, CA_NOMEM, "no memory for the names of a directory");
+    }
     at = (const char *)folder->text.data;
     for (size_t i = 0; i < folder->count; i++) {
         folder->names[i] = at;
@@ -252,8 +254,8 @@ static void settle(struct slot *slot, enum ingest_kind kind, int errnum)
     slot->errnum = errnum;
 }
 
-/* What a refused open says about the entry. CA_IO when it says something about us: good requests must
- * not be refused because descriptors are short. */
+/* What a refused open says about the entry. CA_IO when it says something about us: good requests
+ * must not be refused because descriptors are short. */
 static enum ca_status judge_open(struct folder *folder, size_t index, struct ca_error *err)
 {
     struct slot *slot = &folder->slots[index];
@@ -394,7 +396,8 @@ static enum ca_status read_group(struct folder *folder, size_t from, struct ca_e
     if (st != CA_OK) return st;
     for (size_t i = from; i < end; i++) {
         if (folder->slots[i].state == SLOT_DONE) continue;
-        /* It and those behind it are read again: the next group begins with it and takes the arena. */
+        /* It and those behind it are read again: the next group begins with it and takes the
+         * arena. */
         if (!judge_read(&folder->slots[i])) break;
     }
     return close_done(folder, err);

@@ -1,8 +1,8 @@
 /*
  * The files of one directory, sorted by name in byte order, read through the ring many at a time:
  * openat2 beneath the directory without following links, statx, read, close, each as one phase over
- * up to 256 files. Only regular files are read, at most INGEST_RECORD_MAX octets of each. Private to
- * ingest.
+ * up to 256 files. Only regular files are read, at most INGEST_RECORD_MAX octets of each. Private
+ * to ingest.
  *
  * Thread: the ring's.
  */

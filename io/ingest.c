@@ -183,11 +183,12 @@ static size_t mark_len(struct ca_bytes text)
 {
     static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
 
-    return text.len >= sizeof(mark) && memcmp(text.data, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
+    if (text.len < sizeof(mark) || memcmp(text.data, mark, sizeof(mark)) != 0) return 0;
+    return sizeof(mark);
 }
 
-/* The first octet that is no white space, -1 while there is none. At most SNIFF_MAX octets are looked
- * at, however many were read, so that the answer does not depend on the reads. */
+/* The first octet that is no white space, -1 while there is none. At most SNIFF_MAX octets are
+ * looked at, however many were read, so that the answer does not depend on the reads. */
 static int first_octet(struct ca_bytes text)
 {
     if (text.len > SNIFF_MAX) text.len = SNIFF_MAX;
@@ -228,17 +229,18 @@ static enum ca_status open_file(const char *name, int *out, struct ca_error *err
 {
     int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     struct stat info;
-    int failed;
+    int failed = 0;
 
     if (fd == -1) return ca_fail_errno(err, errno, "cannot open %s", name);
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);   /* advice only */
-        *out = fd;
-        return CA_OK;
+    if (fstat(fd, &info) == -1) failed = errno;
+    else if (!S_ISREG(info.st_mode)) failed = EINVAL;
+    if (failed != 0) {
+        (void)close(fd);
+        return ca_fail_errno(err, failed, "%s is no regular file any more", name);
     }
-    failed = S_ISREG(info.st_mode) ? errno : EINVAL;
-    (void)close(fd);
-    return ca_fail_errno(err, failed, "%s is no regular file any more", name);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);       /* advice only */
+    *out = fd;
+    return CA_OK;
 }
 
 /* Opens the current input; once only, also when the first octets keep us waiting. */
@@ -411,8 +413,8 @@ static enum ca_status advance(struct ingest *ingest, struct ingest_record *out,
     return CA_OK;
 }
 
-/* Stopping is no failure: the caller may come again. Everything else ends the run, and a second call
- * must not go on behind the gap. */
+/* Stopping is no failure: the caller may come again. Everything else ends the run, and a second
+ * call must not go on behind the gap. */
 static enum ca_status remember(struct ingest *ingest, enum ca_status st,
                                const struct ca_error *failure, struct ca_error *err)
 {

@@ -2,16 +2,16 @@
  * Ingest: reads the inputs of a run through the ring and yields whole records, one at a time, in
  * order. It does not look inside a record beyond what splitting needs.
  *
- * Inputs: a directory (each regular file beneath it is one record, sorted by name in byte order, not
- * recursive; opened by openat2 beneath it without following links, statx'ed, read to limit + 1,
+ * Inputs: a directory (each regular file beneath it is one record, sorted by name in byte order,
+ * not recursive; opened by openat2 beneath it without following links, statx'ed, read to limit + 1,
  * closed, in three phases of 256 operations); a file that is a PEM bundle (a record from each BEGIN
  * to its END line, text between blocks ignored) or NDJSON (name ends in .ndjson or .jsonl, or the
  * first octet that is no white space is "{"; a record is a line, blank lines are no records); "-"
  * for standard input, of either form. A named file may also be a single request in DER (first octet
  * 0x30): one record.
  *
- * A record is at most INGEST_RECORD_MAX octets. A longer one is skipped without buffering and reported
- * once, by kind. A UTF-8 byte order mark at the start of an input is text between records.
+ * A record is at most INGEST_RECORD_MAX octets. A longer one is skipped without buffering and
+ * reported once, by kind. A UTF-8 byte order mark at the start of an input is text between records.
  *
  * Thread: the ingest thread; the ring it is given belongs to the same thread.
  */
@@ -30,7 +30,7 @@ enum ingest_kind {
     INGEST_LINE,            /* one NDJSON line without its line end */
     INGEST_FILE,            /* the whole content of one file: PEM or DER */
     INGEST_TOO_LONG,        /* longer than INGEST_RECORD_MAX; data is empty */
-    INGEST_TRUNCATED,       /* a BEGIN line without END before the next one; data is what there is */
+    INGEST_TRUNCATED,       /* a BEGIN line without END before the next BEGIN; data as it is */
     INGEST_NOT_A_FILE,      /* in a directory: symlink, FIFO, device, directory; data is empty */
     INGEST_UNREADABLE,      /* in a directory: open or read failed; errnum says why */
 };
@@ -41,7 +41,7 @@ struct ingest_record {
     struct ca_bytes path;       /* file name beneath a directory input; .len 0 otherwise */
     int errnum;                 /* INGEST_UNREADABLE */
     uint32_t input;             /* index of the input, from 0 */
-    uint64_t offset;            /* of the record's first octet in its input; directory: file index */
+    uint64_t offset;            /* of its first octet in its input; directory: file index */
 };
 
 /* How far an input has been consumed: everything before offset in input is behind us. For a
@@ -60,7 +60,7 @@ struct ingest_spec {
      * ingest_next returned a record, what was observed ends exactly at ingest_position(). */
     void (*observe)(void *ctx, struct ca_bytes consumed);
     void *observe_ctx;
-    int stop_fd;                    /* an eventfd or pipe; readable: stop waiting for input; -1 none */
+    int stop_fd;                    /* an eventfd or pipe; readable: stop waiting; -1: none */
     size_t read_octets;             /* of one read of a bundle; 0: INGEST_READ_OCTETS */
 };
 
@@ -87,13 +87,14 @@ CA_MUST_CHECK enum ca_status ingest_next(struct ingest *ingest, struct ingest_re
 /* After the last record that ingest_next gave. */
 void ingest_position(const struct ingest *ingest, struct ingest_position *out);
 
-/* Before the first ingest_next: consumes the inputs up to position, observing but not yielding. CA_CORRUPT
- * "input-changed" when an input ends before it; CA_IO and CA_AGAIN as ingest_next. */
+/* Before the first ingest_next: consumes the inputs up to position, observing but not yielding.
+ * CA_CORRUPT "input-changed" when an input ends before it; CA_IO and CA_AGAIN as ingest_next. */
 CA_MUST_CHECK enum ca_status ingest_skip(struct ingest *ingest,
                                          const struct ingest_position *position,
                                          struct ca_error *err);
 
-/* Total octets of all regular-file inputs (directories: files), for a progress bar; 0 when unknown. */
+/* Total octets of all regular-file inputs (directories: files), for a progress bar; 0 when
+ * unknown. */
 uint64_t ingest_total(const struct ingest *ingest);
 uint64_t ingest_consumed(const struct ingest *ingest);
 

@@ -83,8 +83,8 @@ enum ca_status outbox_open(struct ring *ring, const struct outbox_spec *spec, st
     return CA_OK;
 }
 
-/* Keeps the first failure: after it nothing is written, synced or renamed any more, because what the
- * kernel dropped at a failed write or sync stays dropped even where a second one succeeds. */
+/* Keeps the first failure: after it nothing is written, synced or renamed any more, because what
+ * the kernel dropped at a failed write or sync stays dropped even where a second one succeeds. */
 static enum ca_status keep(struct outbox *outbox, enum ca_status st, const struct ca_error *failure,
                            struct ca_error *err)
 {
@@ -321,7 +321,8 @@ static enum ca_status check_name(const struct outbox *outbox, const char *name,
         && outbox_dir_name_fits(&outbox->dir, name)) {
         return CA_OK;
     }
-    return ca_fail_named(err, CA_REFUSED, "output-name", "no output file can be called \"%s\"", name);
+    return ca_fail_named(err, CA_REFUSED, "output-name", "no output file can be called \"%s\"",
+                         name);
 }
 
 /* Writes a whole file under its part name; *fd stays open for the sync. */
@@ -340,6 +341,14 @@ static enum ca_status write_whole(struct outbox *outbox, const char *name, struc
     return st;
 }
 
+static bool is_waiting(const struct outbox *outbox, const char *name)
+{
+    for (size_t i = 0; i < outbox->loose_count; i++) {
+        if (strcmp(outbox->loose[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
 static enum ca_status put_file(struct outbox *outbox, const char *name, struct ca_bytes data,
                                struct ca_error *err)
 {
@@ -348,7 +357,10 @@ static enum ca_status put_file(struct outbox *outbox, const char *name, struct c
     struct loose *loose;
     int fd;
 
-    if (outbox->loose_count == LOOSE_MAX) st = sync_all(outbox, NULL, err);
+    /* A second file of a name must not take the part name from under the first. */
+    if (outbox->loose_count == LOOSE_MAX || is_waiting(outbox, name)) {
+        st = sync_all(outbox, NULL, err);
+    }
     if (st == CA_OK && !marked) st = outbox_dir_mark_loose(&outbox->dir, err);
     /* The mark must be there before the files that it explains. */
     if (st == CA_OK && !marked) st = take_all(outbox, err);

@@ -178,7 +178,8 @@ static enum ca_status check_entries(struct outbox_dir *dir, const struct outbox_
     enum ca_status st;
 
     dir->has_loose = spec->resume && exists(dir, mark.text);
-    /* At the very end the mark goes before the job is stored as completed; the summary stands for it. */
+    /* At the very end the mark goes before the job is stored as completed; the summary stands for
+     * it. */
     look.any_file = dir->has_loose || (spec->finishing && exists(dir, OUTBOX_SUMMARY));
     st = for_each_entry(&look, look_at, err);
     return st == CA_OK ? refuse_foreign(&look, err) : st;
@@ -261,6 +262,16 @@ static int rename_new(int dir_fd, const char *from, const char *to)
     return renameat(dir_fd, from, dir_fd, to);
 }
 
+static enum ca_status fail_rename(const struct outbox_dir *dir, const char *name, int errnum,
+                                  struct ca_error *err)
+{
+    if (errnum != EEXIST) {
+        return ca_fail_errno(err, errnum, "cannot rename %s in %s", name, dir->path);
+    }
+    return ca_fail_named(err, CA_REFUSED, "output-directory",
+                         "%s holds %s, which is not this job's", dir->path, name);
+}
+
 enum ca_status outbox_dir_publish(struct outbox_dir *dir, const char *name, bool replace,
                                   struct ca_error *err)
 {
@@ -269,9 +280,7 @@ enum ca_status outbox_dir_publish(struct outbox_dir *dir, const char *name, bool
                       : rename_new(dir->fd, part.text, name);
 
     if (res == 0) return CA_OK;
-    if (errno != EEXIST) return ca_fail_errno(err, errno, "cannot rename %s in %s", name, dir->path);
-    return ca_fail_named(err, CA_REFUSED, "output-directory", "%s holds %s, which is not this job's",
-                         dir->path, name);
+    return fail_rename(dir, name, errno, err);
 }
 
 /* What had its final name is a part again. Both at once cannot come from us. */
@@ -280,9 +289,7 @@ static enum ca_status take_back(struct outbox_dir *dir, const char *name, struct
     struct part_name part = part_name(dir, name);
 
     if (rename_new(dir->fd, name, part.text) == 0 || errno == ENOENT) return CA_OK;
-    if (errno != EEXIST) return ca_fail_errno(err, errno, "cannot rename %s in %s", name, dir->path);
-    return ca_fail_named(err, CA_REFUSED, "output-directory", "%s holds %s, which is not this job's",
-                         dir->path, name);
+    return fail_rename(dir, name, errno, err);
 }
 
 static enum ca_status fail_changed(const struct outbox_dir *dir, const char *name,

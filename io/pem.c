@@ -55,7 +55,8 @@ void pem_split(struct split *state, struct ca_bytes window, bool at_end, struct 
             at = lf == NULL ? window.len : (size_t)(lf - window.data) + 1;
             if (lf == NULL) break;
             if (state->in_end) {
-                split_finish(state, SPLIT_RECORD, start, without_cr(window, start, at - 1), at, out);
+                split_finish(state, SPLIT_RECORD, start, without_cr(window, start, at - 1), at,
+                             out);
                 return;
             }
             state->in_line = false;

@@ -43,8 +43,8 @@ static void say_why(struct ring *ring, const char *what, int errnum)
 static int init_uring(struct ring *ring)
 {
     /* One thread submits, and completions run when it asks for them instead of interrupting it:
-     * measured 10 to 100 % over default flags for many small files. Made disabled, because the kernel
-     * binds the ring to the thread that enables it, and the opener may hand it on. */
+     * measured 10 to 100 % over default flags for many small files. Made disabled, because the
+     * kernel binds the ring to the thread that enables it, and the opener may hand it on. */
     struct io_uring_params params = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED,
     };
@@ -244,8 +244,8 @@ static int32_t apply_fault(const struct ring_op *op, int32_t res)
     return -fault;
 }
 
-/* One result of the kernel. True when the operation is over and *out written; false when the rest of
- * it waits in the queue again. */
+/* One result of the kernel. True when the operation is over and *out written; false when the rest
+ * of it waits in the queue again. */
 static bool settle(struct ring *ring, struct ring_op *op, int32_t res, struct ring_result *out)
 {
     res = apply_fault(op, res);
@@ -318,8 +318,9 @@ static void fill_sqes(struct ring *ring)
     }
 }
 
-/* The kernel writes into the callers' buffers until the last CQE: wait for all of them, so
- * that these may be freed. What it has not taken yet is not begun. Descriptors that nobody will take are closed. */
+/* The kernel writes into the callers' buffers until the last CQE: wait for all of them, so that
+ * these may be freed. What it has not taken yet is not begun. Descriptors that nobody will take are
+ * closed. */
 static void drain(struct ring *ring)
 {
     while (ring->under_way > io_uring_sq_ready(&ring->uring)) {

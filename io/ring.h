@@ -3,10 +3,10 @@
  * same interface where it does not. ring.c is the only file that includes liburing.h.
  *
  * Operations are queued with a caller's tag, submitted and completed by ring_wait. Reads and writes
- * complete in full: a short result is resubmitted inside, so a result below the length asked means end
- * of file (read) or an error. Nothing is ever linked: an fsync is queued by the caller only after the
- * results of all its writes were seen (a short write breaks a link, and what is behind it then runs
- * or is cancelled at the wrong time).
+ * complete in full: a short result is resubmitted inside, so a result below the length asked means
+ * end of file (read) or an error. Nothing is ever linked: an fsync is queued by the caller only
+ * after the results of all its writes were seen (a short write breaks a link, and what is behind it
+ * then runs or is cancelled at the wrong time).
  *
  * Thread: one ring, one thread. The opener may hand it to another thread before its first use.
  */
@@ -56,8 +56,8 @@ void ring_openat2(struct ring *ring, int dir_fd, const char *path, struct open_h
 void ring_statx(struct ring *ring, int fd, struct statx *out, uint64_t tag); /* AT_EMPTY_PATH */
 void ring_close_fd(struct ring *ring, int fd, uint64_t tag);
 
-/* Submits what is queued without waiting, so that it goes on while the caller works; a plain ring does
- * nothing here. CA_IO: the ring itself broke. */
+/* Submits what is queued without waiting, so that it goes on while the caller works; a plain ring
+ * does nothing here. CA_IO: the ring itself broke. */
 CA_MUST_CHECK enum ca_status ring_submit(struct ring *ring, struct ca_error *err);
 
 /* Submits what is queued and waits for at least one result when any is pending. *count results are
@@ -66,8 +66,8 @@ CA_MUST_CHECK enum ca_status ring_submit(struct ring *ring, struct ca_error *err
 CA_MUST_CHECK enum ca_status ring_wait(struct ring *ring, struct ring_result *results, size_t max,
                                        size_t *count, struct ca_error *err);
 
-/* One operation at a time, for the simple cases: writes all of it at offset / syncs. Only when nothing
- * else is pending. The error names what failed ("what"). */
+/* One operation at a time, for the simple cases: writes all of it at offset / syncs. Only when
+ * nothing else is pending. The error names what failed ("what"). */
 CA_MUST_CHECK enum ca_status ring_write_now(struct ring *ring, int fd, struct ca_bytes data,
                                             uint64_t offset, const char *what,
                                             struct ca_error *err);

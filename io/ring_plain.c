@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where the kernel or a container's filter does not know openat2: a name without a slash that is not
- * ".." cannot leave the directory, and O_NOFOLLOW refuses the link it may be. */
+/* Where the kernel or a container's filter does not know openat2: a name without a slash that is
+ * not ".." cannot leave the directory, and O_NOFOLLOW refuses the link it may be. */
 static long open_one_name(const struct ring_op *op)
 {
     if (strchr(op->path, '/') != NULL || strcmp(op->path, "..") == 0) {

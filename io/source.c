@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Reads land behind SPLIT_CARRY_MAX octets of room, into which the rest of the window before is copied:
- * that is what keeps the window contiguous, and costs one part of a record in each read. */
+/* Reads land behind SPLIT_CARRY_MAX octets of room, into which the rest of the window before is
+ * copied: that is what keeps the window contiguous, and costs one part of a record in each read. */
 struct buffer {
     uint8_t *memory;
     size_t filled;      /* octets read, behind the room */
@@ -186,7 +186,8 @@ static enum ca_status wait_readable(const struct source *source, struct ca_error
     return CA_OK;
 }
 
-/* One read; -1 and errno EAGAIN when a descriptor of the non-blocking kind has nothing after all. */
+/* One read; -1 and errno EAGAIN when a descriptor of the non-blocking kind has nothing after
+ * all. */
 static ssize_t read_stream(const struct source *source, uint8_t *into, size_t len)
 {
     int fault = fault_hit(FAULT_RING_READ);

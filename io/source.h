@@ -33,8 +33,8 @@ void source_drop(struct source *source, size_t octets);
 /* Nothing comes after the window. */
 bool source_at_end(const struct source *source);
 
-/* Waits for at least one octet more, or the end. At most SPLIT_CARRY_MAX octets may be in the window.
- * CA_AGAIN: stop_fd is readable. CA_IO: the read failed. */
+/* Waits for at least one octet more, or the end. At most SPLIT_CARRY_MAX octets may be in the
+ * window. CA_AGAIN: stop_fd is readable. CA_IO: the read failed. */
 CA_MUST_CHECK enum ca_status source_more(struct source *source, struct ca_error *err);
 
 /* CA_AGAIN when stop_fd (-1: none) is readable, else CA_OK. */

@@ -1,12 +1,13 @@
 /*
- * What the splitters of one input format (pem, jsonl) share: state and answer. A splitter looks at a
- * window, the contiguous octets of an input that are read and not yet consumed, and says where the
- * next record lies in it, or that it needs more. It is a pure function of state and octets, and its
- * records do not depend on where windows begin or end.
+ * What the splitters of one input format (pem, jsonl) share: state and answer. A splitter looks at
+ * a window, the contiguous octets of an input that are read and not yet consumed, and says where
+ * the next record lies in it, or that it needs more. It is a pure function of state and octets, and
+ * its records do not depend on where windows begin or end.
  *
- * The caller's loop: call; drop out.consumed octets from the window's front; on SPLIT_MORE append at
- * least one octet, or set at_end when there is none, and call again. The input is over when SPLIT_MORE
- * comes back at its end. After SPLIT_MORE at most SPLIT_CARRY_MAX octets stay in the window.
+ * The caller's loop: call; drop out.consumed octets from the window's front; on SPLIT_MORE append
+ * at least one octet, or set at_end when there is none, and call again. The input is over when
+ * SPLIT_MORE comes back at its end. After SPLIT_MORE at most SPLIT_CARRY_MAX octets stay in the
+ * window.
  *
  * Thread: values belong to their owner.
  */
@@ -15,7 +16,7 @@
 
 #include "engine/bytes.h"
 
-#define SPLIT_RECORD_MAX 65536                      /* octets of a record; longer ones are skipped */
+#define SPLIT_RECORD_MAX 65536                      /* octets; longer records are skipped */
 #define SPLIT_CARRY_MAX (SPLIT_RECORD_MAX + 16)     /* a line end, or the beginning of a mark */
 
 enum split_kind {
@@ -45,8 +46,8 @@ struct split_out {
 };
 
 /*
- * For the splitters themselves: the record from start to end of the window is complete, the window is
- * consumed up to next. Becomes SPLIT_TOO_LONG where that is what it is.
+ * For the splitters themselves: the record from start to end of the window is complete, the window
+ * is consumed up to next. Becomes SPLIT_TOO_LONG where that is what it is.
  */
 void split_finish(struct split *state, enum split_kind kind, size_t start, size_t end, size_t next,
                   struct split_out *out);

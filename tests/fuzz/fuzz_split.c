@@ -1,6 +1,6 @@
 /*
- * The splitters over any octets: cut anywhere, the records are the same as in one piece, they lie in
- * the input where they say, and what stays in the window is bounded.
+ * The splitters over any octets: cut anywhere, the records are the same as in one piece, they lie
+ * in the input where they say, and what stays in the window is bounded.
  *
  * The first octet seeds the cuts and chooses the splitter; the rest is the input.
  */
@@ -41,8 +41,8 @@ static size_t next_step(struct walk *walk)
     return step < left ? step : left;
 }
 
-/* The next record, SPLIT_MORE at the end of the input. The window is a copy of just its size, so that
- * a sanitizer sees a look beyond it. */
+/* The next record, SPLIT_MORE at the end of the input. The window is a copy of just its size, so
+ * that a sanitizer sees a look beyond it. */
 static struct split_out next(struct walk *walk)
 {
     for (;;) {

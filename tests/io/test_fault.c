@@ -168,9 +168,11 @@ static void the_nth_allocation_fails_of_whatever_kind(void **state)
 static void broken_plans_are_refused_and_arm_nothing(void **state)
 {
     static const char *const broken[] = {
-        "store.commit", "store.commit:", "store.commit:3", "store.commit:0=EIO", "store.commit:x=EIO",
+        "store.commit", "store.commit:", "store.commit:3", "store.commit:0=EIO",
+        "store.commit:x=EIO",
         "store.commit:-1=EIO", "store.commit:1=", "store.commit:1=EWRONG", "store.commit:1=sleep",
-        "store.commit:1=sleepx", "store.commit:99999999999999999999=EIO", "stor.commit:1=EIO", ":1=EIO",
+        "store.commit:1=sleepx", "store.commit:99999999999999999999=EIO", "stor.commit:1=EIO",
+        ":1=EIO",
         "alloc:1=EIO", "alloc:0", "alloc", "store.commit:1=EIO;x:1=EIO", "store.commit:+=EIO",
     };
 
@@ -265,7 +267,8 @@ int main(void)
         cmocka_unit_test_teardown(a_transfer_can_be_short, disarm),
         cmocka_unit_test_teardown(a_passage_can_sleep_and_then_succeed, disarm),
         cmocka_unit_test_teardown(several_rules_may_meet_at_one_passage, disarm),
-        cmocka_unit_test_teardown(the_process_is_killed_at_the_named_passage_and_not_before, disarm),
+        cmocka_unit_test_teardown(the_process_is_killed_at_the_named_passage_and_not_before,
+                                  disarm),
         cmocka_unit_test_teardown(the_nth_allocation_fails_of_whatever_kind, disarm),
         cmocka_unit_test_teardown(broken_plans_are_refused_and_arm_nothing, disarm),
         cmocka_unit_test_teardown(an_unknown_point_is_answered_with_the_points_there_are, disarm),

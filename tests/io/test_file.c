@@ -192,7 +192,8 @@ static void standard_input_and_descriptors_are_read_to_their_end(void **state)
         assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
         (void)close(fds[0]);
         ca_buf_init(&out, 100);
-        assert_int_equal(file_read("-", max, FILE_PUBLIC, &out, &err), max < 5 ? CA_REFUSED : CA_OK);
+        assert_int_equal(file_read("-", max, FILE_PUBLIC, &out, &err),
+                         max < 5 ? CA_REFUSED : CA_OK);
         if (max >= 5) assert_true(ca_bytes_equal(ca_buf_view(&out), ca_bytes_str("hello")));
         ca_buf_clear(&out);
     }
@@ -340,9 +341,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_file_is_read_in_several_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_regular_files_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_private_file_is_the_owners_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_private_file_of_another_owner_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(standard_input_and_descriptors_are_read_to_their_end, set_up,
+        cmocka_unit_test_setup_teardown(a_private_file_of_another_owner_is_refused, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(standard_input_and_descriptors_are_read_to_their_end,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_written_file_has_exactly_its_mode_and_content, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_a_crash_left_is_no_obstacle_and_no_trap, set_up,

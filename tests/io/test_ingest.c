@@ -627,7 +627,8 @@ static void a_directory_of_seven_hundred_files_is_read_whole(void **state)
 
     make_many(700);
     check_many(f, 700);
-    arm("ring.read:5=short;ring.read:300=short;ring.open:7=EINTR;ring.stat:9=EAGAIN;ring.submit:2=EINTR");
+    arm("ring.read:5=short;ring.read:300=short;ring.open:7=EINTR;ring.stat:9=EAGAIN;"
+        "ring.submit:2=EINTR");
     check_many(f, 700);
 }
 

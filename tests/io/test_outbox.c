@@ -547,8 +547,9 @@ static void files_of_their_own_get_their_names_when_they_are_synced(void **state
         assert_int_equal(outbox_put_file(outbox, name, ca_bytes_str(name), NULL), CA_OK);
     }
     assert_int_equal(outbox_put_file(outbox, "aa.pem", ca_bytes_str("two"), NULL), CA_OK);
+    assert_int_equal(outbox_put_file(outbox, "aa.pem", ca_bytes_str("twice"), NULL), CA_OK);
     outbox_close(outbox);
-    assert_content(f, "aa.pem", "one");
+    assert_content(f, "aa.pem", "two");
     spec = old_job(f, 0, 0, false);
     outbox = open_box(f, &spec);
     assert_false(is_there(f, ".certmill-job-1.aa.pem.part"));

@@ -169,7 +169,8 @@ static void short_transfers_are_continued_until_all_is_done(void **state)
     struct ring *ring = open_ring(f, 8);
     static uint8_t data[FILE_OCTETS];
 
-    arm("ring.read:1=short;ring.read:2=short;ring.read:3=short;ring.write:1=short;ring.write:2=short");
+    arm("ring.read:1=short;ring.read:2=short;ring.read:3=short;ring.write:1=short;"
+        "ring.write:2=short");
     ring_read(ring, f->fd, data, FILE_OCTETS, 0, 5);
     assert_int_equal(result_of(ring, 5), FILE_OCTETS);
     assert_memory_equal(data, f->content, FILE_OCTETS);
@@ -437,7 +438,8 @@ static void io_uring_is_used_where_the_kernel_allows_it(void **state)
 
 static void a_refused_setup_falls_back_to_plain_and_says_why(void **state)
 {
-    static const char *const names[] = { "ENOSYS", "EPERM", "EACCES", "ENOMEM", "EINVAL", "EMFILE" };
+    static const char *const names[] = { "ENOSYS", "EPERM",  "EACCES",
+                                         "ENOMEM", "EINVAL", "EMFILE" };
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -520,7 +522,8 @@ static int use_ring_in_container(const struct fixture *f)
     static const struct {
         const char *path;
         int32_t res;
-    } opens[] = { { "link", -ELOOP }, { "..", -ENOSYS }, { "a/b", -ENOSYS }, { "nothing", -ENOENT } };
+    } opens[] = { { "link", -ELOOP }, { "..", -ENOSYS }, { "a/b", -ENOSYS },
+                  { "nothing", -ENOENT } };
     struct ring *ring;
     struct ring_result result;
     size_t count;
@@ -577,8 +580,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_plain_ring_is_had_for_the_asking, set_up_auto, tear_down),
         cmocka_unit_test_setup_teardown(io_uring_is_used_where_the_kernel_allows_it, set_up_auto,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_refused_setup_falls_back_to_plain_and_says_why, set_up_auto,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_refused_setup_falls_back_to_plain_and_says_why,
+                                        set_up_auto, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_submission_is_repeated, set_up_auto, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_ring_says_so_for_ever, set_up_auto, tear_down),
         cmocka_unit_test_setup_teardown(

@@ -207,7 +207,8 @@ static void pem_blocks_are_found_between_other_text(void **state)
         { "END must have its space", "-----BEGIN A-----\n-----ENDA-----\n-----END A-----\n",
           { { SPLIT_RECORD, 0, "-----BEGIN A-----\n-----ENDA-----\n-----END A-----" } }, 1 },
         { "dashes inside", "-----BEGIN A-----\n-\n-----\n----- \n-----E\n-----END A-----\n",
-          { { SPLIT_RECORD, 0, "-----BEGIN A-----\n-\n-----\n----- \n-----E\n-----END A-----" } }, 1 },
+          { { SPLIT_RECORD, 0,
+              "-----BEGIN A-----\n-\n-----\n----- \n-----E\n-----END A-----" } }, 1 },
     };
 
     (void)state;
@@ -227,7 +228,8 @@ static void a_pem_block_without_its_end_is_truncated_and_spares_its_neighbour(vo
         { "another BEGIN", "-----BEGIN A-----\nMA==\n" B "\n",
           { { SPLIT_TRUNCATED, 0, "-----BEGIN A-----\nMA==\n" }, { SPLIT_RECORD, 23, B } }, 2 },
         { "two more", "-----BEGIN A-----\n-----BEGIN A-----\n" B,
-          { { SPLIT_TRUNCATED, 0, "-----BEGIN A-----\n" }, { SPLIT_TRUNCATED, 18, "-----BEGIN A-----\n" },
+          { { SPLIT_TRUNCATED, 0, "-----BEGIN A-----\n" },
+            { SPLIT_TRUNCATED, 18, "-----BEGIN A-----\n" },
             { SPLIT_RECORD, 36, B } }, 3 },
     };
 
@@ -241,8 +243,8 @@ static void lines_are_records_and_blank_ones_are_not(void **state)
         { "nothing", "", { { 0 } }, 0 },
         { "blank lines only", "\n \n\t\r\n\r\n  ", { { 0 } }, 0 },
         { "one", "{}\n", { { SPLIT_RECORD, 0, "{}" } }, 1 },
-        { "no last line end", "{}\n{\"a\":1}", { { SPLIT_RECORD, 0, "{}" }, { SPLIT_RECORD, 3, "{\"a\":1}" } },
-          2 },
+        { "no last line end", "{}\n{\"a\":1}",
+          { { SPLIT_RECORD, 0, "{}" }, { SPLIT_RECORD, 3, "{\"a\":1}" } }, 2 },
         { "CR LF", "a\r\nb\r\n", { { SPLIT_RECORD, 0, "a" }, { SPLIT_RECORD, 3, "b" } }, 2 },
         { "CR at the end", "a\r", { { SPLIT_RECORD, 0, "a" } }, 1 },
         { "one CR only is the line end's", "a\r\r\n", { { SPLIT_RECORD, 0, "a\r" } }, 1 },
@@ -307,7 +309,8 @@ static uint32_t next_random(uint32_t *seed)
 /* Texts of pieces that are nearly marks: what a splitter gets wrong lies there. */
 static void random_texts_split_as_the_model_does_wherever_they_are_cut(void **state)
 {
-    static const char *const pieces[] = { "-----BEGIN ", "-----END ", "-----", "\n", "\r\n", "A", "-",
+    static const char *const pieces[] = { "-----BEGIN ", "-----END ", "-----", "\n", "\r\n", "A",
+                                          "-",
                                           "-----BEGIN", "-----EN", " ", "xyz", "\n-----END ",
                                           "\n-----BEGIN " };
     uint32_t seed = 7;
