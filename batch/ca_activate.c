@@ -1,5 +1,7 @@
 /* A CA's certificate, signed by itself or its parent and imported, in one transaction. */
 #include "batch/ca_row.h"
+#include "batch/plan.h"
+#include "batch/profile.h"
 #include "engine/policy.h"
 #include "engine/prove.h"
 #include "engine/sign.h"
@@ -8,15 +10,12 @@
 
 #define ROOT_TEMPLATE "RootCACertificate"
 #define SUBORDINATE_TEMPLATE "SubordinateCACertificate_PathLen0"
-#define ROOT_YEARS 10           /* spec section 5: what the AWS console proposes */
-#define SUBORDINATE_YEARS 3
-#define PROFILE_TEXT_MAX 65536
 
 /* One CA certificate on its way. */
 struct signing {
     struct batch_issuer *issuer;
     const struct ca_template *tmpl;
-    struct ca_profile *profile;
+    struct batch_compiled compiled;
     struct ca_request request;          /* the CA's own CSR; views into its row */
     struct ca_serial serial;
     int64_t not_before_s, not_after_s;
@@ -26,7 +25,7 @@ struct signing {
 
 static void signing_clear(struct signing *signing)
 {
-    ca_profile_free(signing->profile);
+    batch_compiled_clear(&signing->compiled);
     batch_issuer_free(signing->issuer);
     ca_buf_clear(&signing->arena);
 }
@@ -65,39 +64,12 @@ static enum ca_status check_parent(const struct batch_ca *ca, const char *parent
     return st;
 }
 
-static enum ca_status compile_profile(const struct batch_ca_activate *spec,
-                                      struct signing *signing, struct ca_error *err)
-{
-    const struct batch_issuer *issuer = signing->issuer;
-    struct ca_validity validity = spec->validity;
-    struct ca_profile_spec profile = {
-        .tmpl = signing->tmpl,
-        .issuer = issuer->issuer,
-        .issuer_key = issuer->key_alg,
-        .sig_alg = issuer->sig_alg,
-        .short_lived = issuer->short_lived,
-    };
-
-    if (validity.type == CA_VALIDITY_NONE) {
-        validity.type = CA_VALIDITY_YEARS;
-        validity.value = issuer->self ? ROOT_YEARS : SUBORDINATE_YEARS;
-    }
-    profile.validity = validity;
-    /* A root's certificate has no CDP or AIA of its own (spec section 6). */
-    if (!issuer->self && issuer->revocation->cdp_uri[0] != '\0') {
-        profile.cdp_uri = issuer->revocation->cdp_uri;
-    }
-    if (!issuer->self && issuer->revocation->ocsp_uri[0] != '\0') {
-        profile.ocsp_uri = issuer->revocation->ocsp_uri;
-    }
-    return ca_profile_new(&profile, &signing->profile, err);
-}
-
 /* All that needs no transaction: above all the key, whose KDF takes a tenth of a second. */
 static enum ca_status prepare(struct batch_registry *registry,
                               const struct batch_ca_activate *spec, const struct batch_ca *ca,
                               struct signing *signing, struct ca_error *err)
 {
+    struct batch_profile_ask ask = { .validity = spec->validity };
     enum ca_status st = check_parent(ca, spec->parent, err);
 
     if (st != CA_OK) return st;
@@ -108,7 +80,8 @@ static enum ca_status prepare(struct batch_registry *registry,
     st = batch_issuer_load(registry, ca->row.is_root ? spec->name : spec->parent, ca->row.is_root,
                            &signing->issuer, err);
     if (st != CA_OK) return st;
-    return compile_profile(spec, signing, err);
+    ask.tmpl = signing->tmpl;
+    return batch_profile_compile(registry, signing->issuer, &ask, &signing->compiled, err);
 }
 
 /* ---- Signing ---- */
@@ -122,7 +95,7 @@ static enum ca_status check_request(struct batch_registry *registry, struct sign
     enum ca_status st = ca_request_parse(csr, &signing->request, err);
 
     if (st != CA_OK) return st;
-    st = ca_policy_check(signing->profile, request, err);
+    st = ca_policy_check(signing->compiled.profile, request, err);
     if (st != CA_OK) return st;
     st = ca_prover_new(registry->crypto, &prover, err);
     if (st != CA_OK) return st;
@@ -164,7 +137,7 @@ static enum ca_status sign_tbs(struct batch_registry *registry, struct signing *
     if (st == CA_OK) st = ca_signer_check(signer, tbs, ca_bytes_of(signature, len), err);
     ca_signer_free(signer);
     if (st != CA_OK) return st;
-    ca_profile_finish(signing->profile, &signing->arena, slot, ca_bytes_of(signature, len));
+    ca_profile_finish(signing->compiled.profile, &signing->arena, slot, ca_bytes_of(signature, len));
     signing->der = ca_bytes_slice(ca_buf_view(&signing->arena), slot->der_offset, slot->der_len);
     return CA_OK;
 }
@@ -179,7 +152,7 @@ static enum ca_status sign_certificate(struct batch_registry *registry, struct s
         .serial = &signing->serial,
         .subject_key_id = subject_key_id,
     };
-    enum ca_status st = ca_profile_dates(signing->profile, now_ms / 1000, &signing->not_before_s,
+    enum ca_status st = ca_profile_dates(signing->compiled.profile, now_ms / 1000, &signing->not_before_s,
                                          &signing->not_after_s, err);
 
     if (st != CA_OK) return st;
@@ -191,35 +164,15 @@ static enum ca_status sign_certificate(struct batch_registry *registry, struct s
     if (st != CA_OK) return st;
     input.not_before_s = signing->not_before_s;
     input.not_after_s = signing->not_after_s;
-    st = ca_profile_build(signing->profile, &input, &signing->arena, &slot, err);
+    st = ca_profile_build(signing->compiled.profile, &input, &signing->arena, &slot, err);
     if (st != CA_OK) return st;
     return sign_tbs(registry, signing, &slot, err);
 }
 
 /* ---- Storing, as any issued certificate is stored ---- */
 
-static enum ca_status put_profile(struct batch_registry *registry, struct store_txn *txn,
-                                  const struct ca_profile *profile, uint64_t *short_hash,
-                                  struct ca_error *err)
-{
-    uint8_t hash[SCHEMA_HASH_LEN];
-    struct schema_key key;
-    struct ca_buf text;
-    enum ca_status st;
-
-    ca_buf_init(&text, PROFILE_TEXT_MAX);
-    st = ca_profile_hash(profile, registry->crypto, hash, &text, err);
-    if (st == CA_OK) {
-        st = store_put(txn, STORE_PROFILE, schema_key_profile(&key, hash), ca_buf_view(&text),
-                       STORE_UPSERT, err);
-    }
-    ca_buf_clear(&text);
-    if (st == CA_OK) *short_hash = ca_get_u64(hash);
-    return st;
-}
-
-static enum ca_status put_certificate(struct batch_registry *registry, struct store_txn *txn,
-                                      const struct signing *signing, struct ca_error *err)
+static enum ca_status put_certificate(struct store_txn *txn, const struct signing *signing,
+                                      struct ca_error *err)
 {
     const struct batch_issuer *issuer = signing->issuer;
     struct schema_cert row = {
@@ -227,12 +180,13 @@ static enum ca_status put_certificate(struct batch_registry *registry, struct st
         .scope = issuer->scope,
         .not_before_s = signing->not_before_s,
         .not_after_s = signing->not_after_s,
+        .profile = batch_profile_id(signing->compiled.hash),
         .der = signing->der,
     };
     const uint8_t *serial = signing->serial.octets;
     struct schema_key key;
     struct ca_buf value;
-    enum ca_status st = put_profile(registry, txn, signing->profile, &row.profile, err);
+    enum ca_status st = batch_profile_put(txn, &signing->compiled, err);
 
     if (st != CA_OK) return st;
     ca_buf_init(&value, BATCH_CA_ROW_MAX);
@@ -294,7 +248,7 @@ static enum ca_status activate_inside(struct batch_registry *registry, struct st
     if (st == CA_OK) st = check_request(registry, signing, ca.row.csr, err);
     if (st == CA_OK) st = draw_tick(txn, now_ms, &tick_ms, err);
     if (st == CA_OK) st = sign_certificate(registry, signing, now_ms, tick_ms, err);
-    if (st == CA_OK) st = put_certificate(registry, txn, signing, err);
+    if (st == CA_OK) st = put_certificate(txn, signing, err);
     if (st != CA_OK) goto out;
     append_chain(signing->issuer, &chain);
     st = ca_buf_status(&chain, "a chain", err);

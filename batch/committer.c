@@ -1,6 +1,7 @@
 #include "batch/committer.h"
 
 #include "engine/serial.h"
+#include "io/fault.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -222,9 +223,28 @@ static void receive(struct committer *c, struct batch_chunk *chunk)
     }
     assert(c->held[chunk->sequence % total] == NULL);
     c->held[chunk->sequence % total] = chunk;
-    while (c->held[c->next % total] != NULL && c->held[c->next % total]->sequence == c->next) {
-        group_add(c, c->held[c->next % total]);
-        c->held[c->next % total] = NULL;
+}
+
+static bool next_is_held(const struct committer *c)
+{
+    return c->held[c->next % c->spec->chunks_total] != NULL;
+}
+
+static bool group_is_large(const struct committer *c)
+{
+    return c->group_requests >= BATCH_GROUP_REQUESTS_MAX ||
+           c->group_bytes >= BATCH_GROUP_BYTES_MAX;
+}
+
+/* What waited behind a slow chunk comes at once, and may be more than one group. */
+static void gather(struct committer *c)
+{
+    while (!group_is_large(c) && next_is_held(c)) {
+        struct batch_chunk **place = &c->held[c->next % c->spec->chunks_total];
+
+        assert((*place)->sequence == c->next);
+        group_add(c, *place);
+        *place = NULL;
         c->next++;
     }
 }
@@ -235,8 +255,7 @@ static bool group_is_full(const struct committer *c)
     uint64_t outstanding =
         atomic_load_explicit(&spec->live->outstanding, memory_order_relaxed);
 
-    return c->group_requests >= BATCH_GROUP_REQUESTS_MAX ||
-           c->group_bytes >= BATCH_GROUP_BYTES_MAX || outstanding == 0 ||
+    return group_is_large(c) || outstanding == 0 ||
            c->group_count + 2 * spec->workers >= spec->chunks_total ||
            batch_monotonic_ms() >= c->group_begun_ms + (int64_t)spec->linger_ms;
 }
@@ -271,13 +290,17 @@ static void commit_group(struct committer *c)
     struct batch_published published;
     struct ca_error err;
     int64_t began_ms = batch_monotonic_ms();
+    int fault = fault_hit(FAULT_GROUP);
+    enum ca_status st;
 
     if (spec->published(spec->ctx, &published)) {
         spec->job->row.out_done = published.done;
         memcpy(spec->job->row.out_lengths, published.lengths.octets,
                sizeof(spec->job->row.out_lengths));
     }
-    if (batch_group_commit(&group, &err) != CA_OK) {
+    st = fault > 0 ? ca_fail_errno(&err, fault, "the committer failed")
+                   : batch_group_commit(&group, &err);
+    if (st != CA_OK) {
         c->broken = true;
         spec->failed(spec->ctx, &err);
     } else {
@@ -287,6 +310,16 @@ static void commit_group(struct committer *c)
             (void)batch_queue_push(spec->outbox, c->group[i]);      /* closed by us alone */
     }
     c->group_count = c->group_requests = c->group_bytes = 0;
+}
+
+/* Commits as many groups as are due. */
+static void settle(struct committer *c, bool ended)
+{
+    do {
+        gather(c);
+        if (!c->broken && c->group_count > 0 && (ended || group_is_full(c))) commit_group(c);
+        if (c->broken) c->group_count = c->group_requests = c->group_bytes = 0;
+    } while (next_is_held(c));
 }
 
 static void loop(struct committer *c)
@@ -302,8 +335,7 @@ static void loop(struct committer *c)
         bool ended = chunk == NULL && !timed_out;
 
         if (chunk != NULL) receive(c, chunk);
-        if (!c->broken && c->group_count > 0 && (ended || group_is_full(c))) commit_group(c);
-        if (c->broken) c->group_count = 0;
+        settle(c, ended);
         if (ended) return;
     }
 }

@@ -50,7 +50,8 @@ static enum ca_status skip_committed(struct batch_feed *feed, struct ca_error *e
 
     if (job->row.done == 0) return CA_OK;
     st = batch_resume_position(feed->spec.store, job, &position, wanted, err);
-    if (st == CA_OK) st = ingest_skip(feed->ingest, &position, err);
+    if (st != CA_OK) return st;         /* the store's damage, not the input's */
+    st = ingest_skip(feed->ingest, &position, err);
     if (st == CA_OK) st = digest_now(feed, seen, err);
     if (st == CA_OK && memcmp(seen, wanted, sizeof(seen)) == 0) return CA_OK;
     if (st == CA_OK || st == CA_CORRUPT) {

@@ -1,6 +1,7 @@
 #include "batch/issue.h"
 
 #include "batch/committer.h"
+#include "batch/profile.h"
 #include "batch/worker.h"
 #include "engine/ca_config.h"
 #include "engine/pem.h"
@@ -13,7 +14,7 @@ struct single {
     struct batch_registry *registry;
     const struct batch_issue *spec;
     struct batch_issuer *issuer;
-    struct ca_profile *profile;
+    struct batch_compiled compiled;
     struct batch_profile row;           /* the plan's only one */
     struct batch_plan plan;
     struct batch_worker *worker;
@@ -21,49 +22,20 @@ struct single {
     uint8_t token_hash[SCHEMA_HASH_LEN], arguments[SCHEMA_HASH_LEN];
 };
 
-/* Defaults of spec section 5: what the vendor's console offers. */
-static struct ca_validity default_validity(const struct ca_template *tmpl, bool short_lived)
-{
-    struct ca_validity days = { .type = CA_VALIDITY_DAYS, .value = short_lived ? 7 : 365 };
-
-    switch (tmpl->kind) {
-    case CA_TEMPLATE_ROOT_CA:
-        return (struct ca_validity){ .type = CA_VALIDITY_YEARS, .value = 10 };
-    case CA_TEMPLATE_SUBORDINATE_CA:
-        return (struct ca_validity){ .type = CA_VALIDITY_YEARS, .value = 3 };
-    case CA_TEMPLATE_END_ENTITY: break;
-    }
-    if (tmpl->max_validity_days != 0 && days.value > tmpl->max_validity_days)
-        days.value = tmpl->max_validity_days;
-    return days;
-}
-
-static enum ca_status make_profile(struct single *single, struct ca_error *err)
+static enum ca_status make_plan(struct single *single, struct ca_error *err)
 {
     const struct batch_issue *spec = single->spec;
-    const struct batch_issuer *issuer = single->issuer;
-    struct ca_profile_spec profile = {
-        .tmpl = spec->tmpl, .issuer = issuer->issuer, .issuer_key = issuer->key_alg,
-        .sig_alg = spec->sig_alg == CA_SIG_ALG_NONE ? issuer->sig_alg : spec->sig_alg,
-        .validity = spec->validity.type == CA_VALIDITY_NONE
-                        ? default_validity(spec->tmpl, issuer->short_lived)
-                        : spec->validity,
-        .not_before_s = spec->not_before_s, .short_lived = issuer->short_lived,
+    const struct batch_profile_ask ask = {
+        .tmpl = spec->tmpl, .validity = spec->validity, .not_before_s = spec->not_before_s,
+        .sig_alg = spec->sig_alg,
     };
-    uint8_t hash[SCHEMA_HASH_LEN];
-    enum ca_status st;
+    enum ca_status st = batch_profile_compile(single->registry, single->issuer, &ask,
+                                              &single->compiled, err);
 
-    if (!issuer->self && issuer->revocation != NULL) {
-        if (issuer->revocation->cdp_uri[0] != '\0') profile.cdp_uri = issuer->revocation->cdp_uri;
-        if (issuer->revocation->ocsp_uri[0] != '\0')
-            profile.ocsp_uri = issuer->revocation->ocsp_uri;
-    }
-    st = ca_profile_new(&profile, &single->profile, err);
-    if (st == CA_OK)
-        st = ca_profile_hash(single->profile, single->registry->crypto, hash, NULL, err);
     if (st != CA_OK) return st;
-    single->row = (struct batch_profile){ .profile = single->profile, .issuer = issuer,
-                                          .id = batch_profile_id(hash) };
+    single->row = (struct batch_profile){ .profile = single->compiled.profile,
+                                          .issuer = single->issuer,
+                                          .id = batch_profile_id(single->compiled.hash) };
     single->plan = (struct batch_plan){ .profiles = &single->row, .profile_count = 1,
                                         .seed = single->registry->seed };
     return CA_OK;
@@ -114,7 +86,7 @@ static enum ca_status draw_tick(struct single *single, struct ca_error *err)
 static enum ca_status sign(struct single *single, struct ca_error *err)
 {
     struct ingest_record record = { .kind = INGEST_FILE, .data = single->spec->csr };
-    enum ca_status st = make_profile(single, err);
+    enum ca_status st = make_plan(single, err);
 
     if (st == CA_OK) st = batch_worker_new(&single->plan, &single->worker, err);
     if (st == CA_OK) st = batch_chunk_new(&single->chunk, err);
@@ -130,9 +102,9 @@ static enum ca_status sign(struct single *single, struct ca_error *err)
     return check_verdict(single, err);
 }
 
-static enum ca_status put_token(void *ctx, struct store_txn *txn, struct ca_error *err)
+static enum ca_status put_token(const struct single *single, struct store_txn *txn,
+                                struct ca_error *err)
 {
-    struct single *single = ctx;
     struct schema_token row = {
         .created_ms = ca_clock_now_ms(&single->registry->clock),
         .result = ca_bytes_of(single->chunk->items[0].serial.octets, SCHEMA_SERIAL_LEN),
@@ -156,6 +128,15 @@ static enum ca_status put_token(void *ctx, struct store_txn *txn, struct ca_erro
                            "run the command again");
     ca_buf_clear(&value);
     return st;
+}
+
+/* What stands in the certificate's transaction beside it. */
+static enum ca_status put_beside(void *ctx, struct store_txn *txn, struct ca_error *err)
+{
+    const struct single *single = ctx;
+    enum ca_status st = batch_profile_put(txn, &single->compiled, err);
+
+    return st == CA_OK && single->spec->token != NULL ? put_token(single, txn, err) : st;
 }
 
 /* Everything the caller asked for, in one unambiguous string of octets. */
@@ -262,26 +243,21 @@ static enum ca_status try_replay(struct single *single, struct batch_issued *out
 
 static enum ca_status commit(struct single *single, struct ca_error *err)
 {
-    struct batch_group group = {
+    const struct batch_group group = {
         .store = single->registry->store, .plan = &single->plan,
         .now_ms = ca_clock_now_ms(&single->registry->clock), .chunks = &single->chunk,
-        .chunk_count = 1,
+        .chunk_count = 1, .also = put_beside, .also_ctx = single,
     };
     enum ca_status st = store_reserve_check(single->registry->store, err);
 
-    if (st != CA_OK) return st;
-    if (single->spec->token != NULL) {
-        group.also = put_token;
-        group.also_ctx = single;
-    }
-    return batch_group_commit(&group, err);
+    return st == CA_OK ? batch_group_commit(&group, err) : st;
 }
 
 static void single_clear(struct single *single)
 {
     batch_worker_free(single->worker);
     batch_chunk_free(single->chunk);
-    ca_profile_free(single->profile);
+    batch_compiled_clear(&single->compiled);
     batch_issuer_free(single->issuer);
 }
 

@@ -4,16 +4,13 @@
 #include "batch/ca_row.h"
 #include "batch/job_args.h"
 #include "batch/job_row.h"
+#include "batch/profile.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROFILE_TEXT_MAX 65536          /* octets of a profile's description */
-#define VALIDITY_DAYS_DEFAULT 365
-#define VALIDITY_DAYS_SHORT_LIVED 7     /* spec 2.1: the cap of the usage mode */
-#define VALIDITY_YEARS_SUBORDINATE 3
 
 void batch_job_free(struct batch_job *job)
 {
@@ -70,26 +67,18 @@ static void job_take_args(struct batch_job *job, struct batch_job_args *args)
     *args = (struct batch_job_args){ 0 };
 }
 
+/* The profile becomes the job's; compiled keeps its description. */
 static enum ca_status job_compile(struct batch_registry *registry, struct batch_job *job,
-                                  struct ca_buf *text, struct ca_error *err)
+                                  struct batch_compiled *compiled, struct ca_error *err)
 {
-    const struct batch_issuer *issuer = job->issuer;
-    const struct ca_revocation *revocation = issuer->revocation;
-    struct ca_profile_spec spec = {
-        .tmpl = job->tmpl,
-        .issuer = issuer->issuer,
-        .issuer_key = issuer->key_alg,
-        .sig_alg = issuer->sig_alg,
-        .validity = job->validity,
-        .short_lived = issuer->short_lived,
-    };
-    enum ca_status st;
+    const struct batch_profile_ask ask = { .tmpl = job->tmpl, .validity = job->validity };
+    enum ca_status st = batch_profile_compile(registry, job->issuer, &ask, compiled, err);
 
-    if (revocation != NULL && revocation->cdp_uri[0] != '\0') spec.cdp_uri = revocation->cdp_uri;
-    if (revocation != NULL && revocation->ocsp_uri[0] != '\0') spec.ocsp_uri = revocation->ocsp_uri;
-    st = ca_profile_new(&spec, &job->profile, err);
     if (st != CA_OK) return st;
-    return ca_profile_hash(job->profile, registry->crypto, job->profile_hash, text, err);
+    job->profile = compiled->profile;
+    compiled->profile = NULL;
+    memcpy(job->profile_hash, compiled->hash, sizeof(job->profile_hash));
+    return CA_OK;
 }
 
 /* Before anything is signed: the CA is as it was loaded, and a certificate may have these dates. */
@@ -147,23 +136,6 @@ static enum ca_status settle_killed(struct batch_registry *registry, struct stor
 
 /* ---- a new one ---- */
 
-/* What NONE means: as long as is usual, but no longer than CA and template allow. */
-static struct ca_validity default_validity(const struct ca_template *tmpl, bool short_lived)
-{
-    struct ca_validity validity = { .type = CA_VALIDITY_DAYS, .value = VALIDITY_DAYS_DEFAULT };
-
-    if (tmpl->kind != CA_TEMPLATE_END_ENTITY) {
-        validity.type = CA_VALIDITY_YEARS;
-        validity.value = VALIDITY_YEARS_SUBORDINATE;
-        return validity;
-    }
-    if (short_lived) validity.value = VALIDITY_DAYS_SHORT_LIVED;
-    if (tmpl->max_validity_days != 0 && tmpl->max_validity_days < validity.value) {
-        validity.value = tmpl->max_validity_days;
-    }
-    return validity;
-}
-
 /* The CA's own name, also when the job was given its ARN. */
 static enum ca_status ca_name_of(struct batch_registry *registry, uint32_t number, char **name,
                                  char **arn, struct ca_error *err)
@@ -187,14 +159,27 @@ static enum ca_status ca_name_of(struct batch_registry *registry, uint32_t numbe
     return st;
 }
 
+/* A pile of requests must not make a pile of CAs: those are made one by one, on purpose. */
+static enum ca_status refuse_ca_template(const struct ca_template *tmpl, struct ca_error *err)
+{
+    if (tmpl->kind == CA_TEMPLATE_END_ENTITY) return CA_OK;
+    (void)ca_fail_named(err, CA_REFUSED, "ca-template",
+                        "template %s makes CA certificates, which a batch does not issue",
+                        tmpl->name);
+    ca_hint(err, "certmill issue and certmill ca activate sign them one by one");
+    return CA_REFUSED;
+}
+
 /* Everything but number, name and row. */
 static enum ca_status job_prepare(struct batch_registry *registry,
                                   const struct batch_job_spec *spec, struct batch_job *job,
-                                  struct batch_job_args *args, struct ca_buf *profile_text,
+                                  struct batch_job_args *args, struct batch_compiled *compiled,
                                   struct ca_error *err)
 {
-    enum ca_status st = batch_job_args_set_inputs(args, spec->inputs, spec->input_count, err);
+    enum ca_status st = refuse_ca_template(spec->tmpl, err);
 
+    if (st == CA_OK)
+        st = batch_job_args_set_inputs(args, spec->inputs, spec->input_count, err);
     if (st == CA_OK) st = batch_job_out_dir(spec->out_dir, &job->out_dir, err);
     if (st == CA_OK) st = batch_issuer_load(registry, spec->ca, false, &job->issuer, err);
     if (st == CA_OK) st = ca_name_of(registry, job->issuer->ca, &args->ca, NULL, err);
@@ -203,11 +188,11 @@ static enum ca_status job_prepare(struct batch_registry *registry,
     args->per_file = spec->per_file;
     args->validity = spec->validity;
     if (args->validity.type == CA_VALIDITY_NONE) {
-        args->validity = default_validity(spec->tmpl, job->issuer->short_lived);
+        args->validity = batch_validity_default(spec->tmpl, job->issuer->short_lived);
     }
     job->tmpl = spec->tmpl;
     job->validity = args->validity;
-    return job_compile(registry, job, profile_text, err);
+    return job_compile(registry, job, compiled, err);
 }
 
 static enum ca_status name_is_free(struct store_txn *txn, const char *name, bool *is_free,
@@ -269,20 +254,10 @@ static enum ca_status next_number(struct store_txn *txn, uint32_t *number, struc
     return batch_registry_write_clock(txn, &clock, err);
 }
 
-static enum ca_status put_profile(struct store_txn *txn, const struct batch_job *job,
-                                  struct ca_bytes text, struct ca_error *err)
-{
-    struct schema_key key;
-    enum ca_status st = store_put(txn, STORE_PROFILE, schema_key_profile(&key, job->profile_hash),
-                                  text, STORE_INSERT, err);
-
-    return st == CA_DUPLICATE ? CA_OK : st;     /* its key is the hash of its text */
-}
-
 /* Inside the transaction that makes the job. */
 static enum ca_status job_insert(struct batch_registry *registry, struct store_txn *txn,
                                  const struct batch_job_spec *spec, struct batch_job *job,
-                                 struct ca_bytes args, struct ca_bytes profile_text,
+                                 struct ca_bytes args, const struct batch_compiled *compiled,
                                  struct ca_error *err)
 {
     struct schema_job row = { .state = SCHEMA_JOB_RUNNING, .ca = job->issuer->ca, .spec = args };
@@ -292,7 +267,7 @@ static enum ca_status job_insert(struct batch_registry *registry, struct store_t
     if (st == CA_OK) st = next_number(txn, &job->number, err);
     if (st == CA_OK) st = choose_name(txn, spec->name, job->number, &job->name, err);
     if (st == CA_OK) st = batch_uuid_draw(registry->crypto, row.uuid, err);
-    if (st == CA_OK) st = put_profile(txn, job, profile_text, err);
+    if (st == CA_OK) st = batch_profile_put(txn, compiled, err);
     if (st != CA_OK) return st;
     row.updated_ms = row.created_ms;
     row.name = ca_bytes_str(job->name);
@@ -307,21 +282,20 @@ enum ca_status batch_job_create(struct batch_registry *registry, const struct ba
 {
     struct batch_job *job = calloc(1, sizeof(*job));
     struct batch_job_args args = { 0 };
-    struct ca_buf args_json, profile_text;
+    struct batch_compiled compiled = { .profile = NULL };
+    struct ca_buf args_json;
     struct store_txn *txn = NULL;
     enum ca_status st = CA_OK;
 
     if (job == NULL) return ca_fail(err, CA_NOMEM, "no memory for a job");
     ca_buf_init(&args_json, BATCH_JOB_ARGS_MAX);
-    ca_buf_init(&profile_text, PROFILE_TEXT_MAX);
     if (spec->name != NULL) st = batch_name_check(spec->name, "job", err);
     if (st == CA_OK) st = refuse_active(registry, err);
-    if (st == CA_OK) st = job_prepare(registry, spec, job, &args, &profile_text, err);
+    if (st == CA_OK) st = job_prepare(registry, spec, job, &args, &compiled, err);
     if (st == CA_OK) st = batch_job_args_encode(&args, &args_json, err);
     if (st == CA_OK) st = store_begin(registry->store, STORE_WRITE, &txn, err);
     if (st != CA_OK) goto out;
-    st = job_insert(registry, txn, spec, job, ca_buf_view(&args_json), ca_buf_view(&profile_text),
-                    err);
+    st = job_insert(registry, txn, spec, job, ca_buf_view(&args_json), &compiled, err);
     if (st != CA_OK) goto out;
     st = store_commit(txn, err);
     txn = NULL;
@@ -333,7 +307,7 @@ out:
     store_abort(txn);
     batch_job_args_clear(&args);
     ca_buf_clear(&args_json);
-    ca_buf_clear(&profile_text);
+    batch_compiled_clear(&compiled);
     batch_job_free(job);
     return st;
 }
@@ -396,9 +370,11 @@ static enum ca_status load_issuer(struct batch_registry *registry, struct batch_
 static enum ca_status check_profile(struct batch_registry *registry, struct batch_job *job,
                                     struct ca_error *err)
 {
+    struct batch_compiled compiled = { .profile = NULL };
     enum ca_status st = ca_template_find(job->tmpl_name, &job->tmpl, err);
 
-    if (st == CA_OK) st = job_compile(registry, job, NULL, err);
+    if (st == CA_OK) st = job_compile(registry, job, &compiled, err);
+    batch_compiled_clear(&compiled);
     if (st != CA_OK) return st;
     if (memcmp(job->profile_hash, job->row.profile, sizeof(job->profile_hash)) == 0) return CA_OK;
     (void)ca_fail_named(err, CA_REFUSED, "profile-changed",
@@ -408,17 +384,37 @@ static enum ca_status check_profile(struct batch_registry *registry, struct batc
     return CA_REFUSED;
 }
 
+/* Whether a row, as it is in the store, is still the job's; one that was settled counts as such. */
+static enum ca_status is_unchanged(const struct batch_job *job, struct ca_bytes value, bool *same,
+                                   struct ca_error *err)
+{
+    struct schema_job row;
+    struct ca_buf settled;
+    enum ca_status st;
+
+    *same = ca_bytes_equal(value, ca_buf_view(&job->value));
+    if (*same) return CA_OK;
+    st = schema_decode_job(value, &row, err);
+    if (st != CA_OK || row.state != SCHEMA_JOB_INTERRUPTED) return st;
+    row.state = SCHEMA_JOB_RUNNING;
+    row.updated_ms = job->row.updated_ms;
+    st = batch_job_encode(&row, &settled, err);
+    *same = st == CA_OK && ca_bytes_equal(ca_buf_view(&settled), ca_buf_view(&job->value));
+    ca_buf_clear(&settled);
+    return st;
+}
+
 enum ca_status batch_job_recheck(struct store_txn *txn, const struct batch_job *job,
                                  struct ca_error *err)
 {
     struct schema_key key;
     struct ca_bytes value;
-    bool found;
+    bool found, same = false;
     enum ca_status st = store_get(txn, STORE_JOB, schema_key_job(&key, job->number), &found, &value,
                                   err);
 
-    if (st != CA_OK) return st;
-    if (found && ca_bytes_equal(value, ca_buf_view(&job->value))) return CA_OK;
+    if (st == CA_OK && found) st = is_unchanged(job, value, &same, err);
+    if (st != CA_OK || same) return st;
     (void)ca_fail_named(err, CA_REFUSED, "job-changed",
                         "another process worked on job %s meanwhile", job->name);
     ca_hint(err, "certmill batch show %s says how far it is", job->name);
@@ -433,6 +429,7 @@ static enum ca_status job_move(struct batch_job *job, const char *dir, struct ca
 
     if (st != CA_OK) return st;
     if (strcmp(path, job->out_dir) != 0) {
+        job->row.finishing = false;     /* no final name in the other directory is this job's */
         job->row.out_done = 0;
         memset(job->row.out_lengths, 0, sizeof(job->row.out_lengths));
     }

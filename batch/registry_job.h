@@ -56,7 +56,8 @@ CA_MUST_CHECK enum ca_status batch_job_load(struct batch_registry *registry, con
 void batch_job_free(struct batch_job *job);
 
 /* Once the run's lock is held, and before the first batch_job_put: the row is still as create or
- * load left it. CA_REFUSED "job-changed": between load and lock another process ran the same job. */
+ * load left it, or became INTERRUPTED because another job was begun before this one had the lock.
+ * CA_REFUSED "job-changed": between load and lock another process ran the same job. */
 CA_MUST_CHECK enum ca_status batch_job_recheck(struct store_txn *txn, const struct batch_job *job,
                                                struct ca_error *err);
 

@@ -16,6 +16,8 @@
 
 #define COMMIT_LINGER_MS_DEFAULT 50
 
+#define OPENING_TICK_MS 20      /* how long a signal waits to be seen while a run opens */
+
 /* A thread that opens something before it runs, and says how that went. */
 struct opening {
     bool told, opened;
@@ -36,6 +38,7 @@ struct batch_run {
     uint64_t earlier_ms;            /* run time of the job's earlier runs */
     struct schema_clock clock_row;  /* as the run began: last tick, highest time */
     bool lock_held;
+    bool mine;                      /* under the lock the job's row was found unchanged */
 
     struct batch_live live;
     _Atomic bool stopping;          /* relaxed: a hint to give up sooner; the queues order the rest */
@@ -51,6 +54,7 @@ struct batch_run {
     struct batch_published published;
     bool all_read;                  /* ingest reached the end of the inputs */
     uint64_t chunks_read;
+    bool begun;                     /* everything is open, chunks flow */
     bool finished;                  /* the outbox thread has ended */
     bool completed;                 /* outputs have their names, the job's row says so */
 
@@ -96,15 +100,48 @@ static void tell(struct batch_run *run, struct opening *opening, bool opened)
     (void)pthread_mutex_unlock(&run->lock);
 }
 
+static struct timespec from_now(int timeout_ms)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (timeout_ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    return until;
+}
+
+/* A stop that is asked for while the run opens: reading over a long input, or waiting for a stream,
+ * may take long. */
+static void heed_interrupt(struct batch_run *run)
+{
+    struct ca_error cause;
+
+    if (run->spec.interrupted == NULL || run_stopping(run)) return;
+    if (!run->spec.interrupted(run->spec.interrupted_ctx)) return;
+    (void)ca_fail_named(&cause, CA_AGAIN, "interrupted", "interrupted by a signal");
+    batch_run_stop(run, &cause);
+}
+
+/* True when the thread has opened what it needs, and nobody wants the run to stop. */
 static bool wait_told(struct batch_run *run, const struct opening *opening)
 {
-    bool opened;
+    bool told = false, opened = false;
 
-    (void)pthread_mutex_lock(&run->lock);
-    while (!opening->told) (void)pthread_cond_wait(&run->changed, &run->lock);
-    opened = opening->opened;
-    (void)pthread_mutex_unlock(&run->lock);
-    return opened;
+    while (!told) {
+        struct timespec until = from_now(OPENING_TICK_MS);
+
+        heed_interrupt(run);
+        (void)pthread_mutex_lock(&run->lock);
+        if (!opening->told) (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
+        told = opening->told;
+        opened = opening->opened;
+        (void)pthread_mutex_unlock(&run->lock);
+    }
+    return opened && !run_stopping(run);
 }
 
 static void *ingest_main(void *arg)
@@ -241,7 +278,9 @@ static enum ca_status complete(struct batch_run *run, struct batch_publish *publ
     row->state = SCHEMA_JOB_COMPLETED;
     row->elapsed_ms = run->earlier_ms + run_ms(run);
     row->summary = ca_buf_view(&run->summary);
-    return put_job_row(run, err);
+    st = put_job_row(run, err);
+    row->finishing = st != CA_OK;       /* the final names are there: a resume must know whose */
+    return st;
 }
 
 /* Every chunk that was read was committed and published, and nothing went wrong. The committer has
@@ -270,24 +309,39 @@ static void publish_all(struct batch_run *run, struct batch_publish *publish)
     run->outbox_syncs = batch_publish_syncs(publish);
 }
 
+/* A new job's run that did not begin leaves no part files: they would keep the directory from the
+ * next job, and nothing could resume this one. */
+static void close_publish(struct batch_run *run, struct batch_publish *publish)
+{
+    bool begun;
+
+    (void)pthread_mutex_lock(&run->lock);
+    begun = run->begun;
+    (void)pthread_mutex_unlock(&run->lock);
+    if (run->spec.fresh && !begun) batch_publish_discard(publish);
+    else batch_publish_close(publish);
+}
+
 static void *outbox_main(void *arg)
 {
     struct batch_run *run = arg;
     const struct batch_publish_spec spec = {
         .store = run->registry->store, .job = run->job, .fresh = run->spec.fresh,
         .no_uring = run->spec.no_uring, .outbox = run->outbox, .free = run->free,
-        .synced = put_published, .failed = run_failed, .ctx = run,
+        .stopping = run_stopping, .synced = put_published, .failed = run_failed, .ctx = run,
     };
+    const struct batch_resume_stop stop = { .asked = run_stopping, .ctx = run };
     struct batch_publish *publish = NULL;
     struct ca_error err;
     enum ca_status st = batch_publish_open(&spec, &publish, &err);
 
     if (st == CA_OK)
-        st = batch_resume_count(run->registry->store, run->job, run->totals.by_reason, &err);
+        st = batch_resume_count(run->registry->store, run->job, &stop, run->totals.by_reason,
+                                &err);
     if (st != CA_OK) batch_run_stop(run, &err);
     tell(run, &run->outbox_opening, st == CA_OK);
     if (st == CA_OK) publish_all(run, publish);
-    batch_publish_close(publish);
+    close_publish(run, publish);
     (void)pthread_mutex_lock(&run->lock);
     run->finished = true;
     (void)pthread_cond_broadcast(&run->changed);
@@ -332,6 +386,8 @@ static enum ca_status check_store(struct batch_run *run, struct ca_error *err)
     if (st == CA_OK) st = store_begin(store, STORE_READ, &txn, err);
     if (st == CA_OK) st = batch_registry_issuing_time(run->registry, txn, &now_ms, err);
     if (st == CA_OK) st = batch_registry_read_clock(txn, &run->clock_row, err);
+    if (st == CA_OK) st = batch_job_recheck(txn, run->job, err);
+    run->mine = st == CA_OK;
     store_abort(txn);
     return st;
 }
@@ -387,14 +443,16 @@ static enum ca_status opening_failed(struct batch_run *run, struct ca_error *err
     return st;
 }
 
-/* A new job whose run did not begin leaves no trace: its name may be used again at once. */
+/* A new job whose run did not begin leaves no trace: its name may be used again at once. Unless
+ * another process has taken it up meanwhile. */
 static void forget_job(struct batch_run *run)
 {
     struct store_txn *txn = NULL;
     struct schema_key key;
 
     if (store_begin(run->registry->store, STORE_WRITE, &txn, NULL) != CA_OK) return;
-    if (store_delete(txn, STORE_JOB, schema_key_job(&key, run->job->number), NULL) != CA_OK) {
+    if (batch_job_recheck(txn, run->job, NULL) != CA_OK ||
+        store_delete(txn, STORE_JOB, schema_key_job(&key, run->job->number), NULL) != CA_OK) {
         store_abort(txn);
         return;
     }
@@ -419,6 +477,9 @@ static enum ca_status start_threads(struct batch_run *run, struct ca_error *err)
     st = start_thread(run, &run->committer_thread, committer_main, &run->committer_started, err);
     if (st == CA_OK) st = batch_pool_start(&pool, &run->pool, err);
     if (st != CA_OK) return st;
+    (void)pthread_mutex_lock(&run->lock);
+    run->begun = true;
+    (void)pthread_mutex_unlock(&run->lock);
     for (size_t i = 0; i < run->chunk_count; i++)
         (void)batch_queue_push(run->free, run->chunks[i]);
     return CA_OK;
@@ -493,16 +554,9 @@ enum ca_status batch_run_start(struct batch_registry *registry, struct batch_job
 
 bool batch_run_wait(struct batch_run *run, int timeout_ms, struct batch_progress *progress)
 {
-    struct timespec until;
+    struct timespec until = from_now(timeout_ms);
     bool finished;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (timeout_ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     (void)pthread_mutex_lock(&run->lock);
     while (!run->finished && timeout_ms > 0) {
         if (pthread_cond_timedwait(&run->changed, &run->lock, &until) != 0) break;

@@ -186,6 +186,24 @@ static void a_name_with_strange_characters_is_refused(void **state)
     assert_refused(batch_job_create(f->registry, &ask.spec, &job, &f->err), &f->err, "name");
 }
 
+static void a_pile_of_requests_makes_no_pile_of_cas(void **state)
+{
+    static const char *const templates[] = { "RootCACertificate",
+                                             "SubordinateCACertificate_PathLen0" };
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(templates) / sizeof(templates[0]); i++) {
+        struct batch_job *job = NULL;
+        struct job_fixture_spec ask;
+
+        job_fixture_ask(f, "cas", "-", &ask);
+        assert_int_equal(ca_template_find(templates[i], &ask.spec.tmpl, NULL), CA_OK);
+        assert_refused(batch_job_create(f->registry, &ask.spec, &job, &f->err), &f->err,
+                       "ca-template");
+    }
+    assert_int_equal(rows(f, STORE_JOB), 0);
+}
+
 static void a_new_job_is_running_with_profile_and_arguments(void **state)
 {
     struct store_fixture *f = *state;
@@ -666,6 +684,7 @@ int main(void)
         job_test(a_number_that_is_taken_as_a_name_gives_way),
         job_test(a_name_that_is_taken_is_refused_and_nothing_is_written),
         job_test(a_name_with_strange_characters_is_refused),
+        job_test(a_pile_of_requests_makes_no_pile_of_cas),
         job_test(a_new_job_is_running_with_profile_and_arguments),
         job_test(two_jobs_alike_share_a_profile),
         job_test(inputs_and_outputs_are_kept_as_absolute_paths),

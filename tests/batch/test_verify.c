@@ -476,6 +476,38 @@ static void a_certificate_of_another_profile_is_found(void **state)
     expect(f, false, 1, "its profile is not its job's");
 }
 
+/* Puts the first certificate that no job asked for (a CA's own) in hand. */
+static void take_single(struct plant *p)
+{
+    struct store_cursor *cursor = NULL;
+    struct ca_bytes key, value;
+    bool found = false;
+
+    assert_int_equal(store_cursor_open(p->txn, STORE_CERT, &cursor, NULL), CA_OK);
+    assert_int_equal(store_cursor_seek(cursor, ca_bytes_of(NULL, 0), &found, &key, &value, NULL),
+                     CA_OK);
+    assert_true(found);
+    assert_int_equal(schema_read_key_cert(key, p->serial, &p->ca, NULL), CA_OK);
+    ca_buf_reset(&p->value);
+    ca_buf_append_bytes(&p->value, value);
+    store_cursor_close(cursor);
+    assert_int_equal(schema_decode_cert(ca_buf_view(&p->value), &p->row, NULL), CA_OK);
+    assert_int_equal(p->row.job, 0);
+}
+
+static void a_single_certificate_without_its_profile_is_found(void **state)
+{
+    struct store_fixture *f = *state;
+    struct plant p;
+
+    begin(f, &p);
+    take_single(&p);
+    p.row.profile ^= 1;
+    put_cert(&p);
+    end(&p);
+    expect(f, false, 1, "its profile is not in the store");
+}
+
 static void a_certificate_of_another_place_is_found_from_both_sides(void **state)
 {
     struct store_fixture *f = *state;
@@ -1026,6 +1058,7 @@ int main(void)
         verify_test(a_certificate_of_a_ca_that_does_not_exist_is_found),
         verify_test(a_certificate_of_a_later_ca_certificate_is_found),
         verify_test(a_certificate_of_another_profile_is_found),
+        verify_test(a_single_certificate_without_its_profile_is_found),
         verify_test(a_certificate_of_another_place_is_found_from_both_sides),
         verify_test(a_certificate_of_a_job_that_does_not_exist_is_found),
         verify_test(a_revocation_of_nothing_or_another_scope_is_found),

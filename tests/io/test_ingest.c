@@ -754,7 +754,7 @@ static void *swap_for_a_link(void *arg)
 
     while (!atomic_load(stop)) {
         (void)rename("link", "in/victim");
-        (void)symlink("../secret", "link");
+        (void)!symlink("../secret", "link");
         put_text("harmless", "harmless");
         (void)rename("harmless", "in/victim");
     }
