@@ -237,7 +237,7 @@ static void findings_are_counted_without_anybody_listening(void **state)
     struct plant p;
 
     begin(f, &p);
-    drop(&p, STORE_PROFILE, schema_key_profile(&key, p.job.profile));
+    drop(&p, STORE_EXPIRY, schema_key_expiry(&key, p.row.not_after_s, p.ca, p.serial));
     end(&p);
     assert_int_equal(batch_verify(f->registry, false, NULL, NULL, &report, &f->err), CA_CORRUPT);
     assert_int_equal(report.findings, 1);
