@@ -1,6 +1,6 @@
 /*
- * Profiles as jobs and single issues use them: compiled for a loaded CA, with the row that remembers
- * what was compiled.
+ * Profiles as jobs and single issues use them: compiled for a loaded CA, with the row that
+ * remembers what was compiled.
  *
  * Thread: the registry's.
  */
@@ -23,8 +23,8 @@ struct batch_compiled {
 };
 
 /* What nobody asked for (spec section 5, the console's defaults): 10 years for a root, 3 for a
- * subordinate, 365 days for an end entity, 7 in a SHORT_LIVED_CERTIFICATE CA; never past the template's
- * own cap. */
+ * subordinate, 365 days for an end entity, 7 in a SHORT_LIVED_CERTIFICATE CA; never past the
+ * template's own cap. */
 struct ca_validity batch_validity_default(const struct ca_template *tmpl, bool short_lived);
 
 /* issuer must outlive out->profile. Errors of ca_profile_new. */

@@ -19,8 +19,9 @@
 
 #define BATCH_CLOCK_BACK_MAX_MS INT64_C(300000)     /* issuing refuses a clock further behind */
 
-/* Where the passphrase comes from: asked at most once per process, when a key is first needed. Fills
- * out (a secret buffer); confirm: a new secret is being set, ask twice where a person types it. */
+/* Where the passphrase comes from: asked at most once per process, when a key is first needed.
+ * Fills out (a secret buffer); confirm: a new secret is being set, ask twice where a person types
+ * it. */
 struct batch_passphrase {
     enum ca_status (*get)(void *ctx, bool confirm, struct ca_buf *out, struct ca_error *err);
     void *ctx;
@@ -49,8 +50,9 @@ struct batch_init_spec {
     struct ca_clock clock;
 };
 
-/* Makes a store and leaves it closed. With a passphrase a check value is stored (a throw-away key encrypted
- * under it), so that a later command with a mistyped one is refused before it encrypts a CA's key. */
+/* Makes a store and leaves it closed. With a passphrase a check value is stored (a throw-away key
+ * encrypted under it), so that a later command with a mistyped one is refused before it encrypts a
+ * CA's key. */
 CA_MUST_CHECK enum ca_status batch_registry_init(const struct batch_init_spec *spec,
                                                  struct ca_error *err);
 
@@ -62,8 +64,8 @@ struct batch_open_spec {
     const uint64_t *seed;
 };
 
-/* Opens the store; a write open also carries out what is due: CAs whose restore window is over lose their key
- * file (the row stays as a tombstone). */
+/* Opens the store; a write open also carries out what is due: CAs whose restore window is over lose
+ * their key file (the row stays as a tombstone). */
 CA_MUST_CHECK enum ca_status batch_registry_open(const struct batch_open_spec *spec,
                                                  struct batch_registry **out,
                                                  struct ca_error *err);
@@ -74,8 +76,8 @@ void batch_registry_close(struct batch_registry *registry);
 CA_MUST_CHECK enum ca_status batch_registry_passphrase(struct batch_registry *registry, bool check,
                                                        struct ca_bytes *out, struct ca_error *err);
 
-/* Time for issuing: refuses (CA_REFUSED "clock") a clock before 2020 or more than five minutes behind the highest
- * time the store has seen. */
+/* Time for issuing: refuses (CA_REFUSED "clock") a clock before 2020 or more than five minutes
+ * behind the highest time the store has seen. */
 CA_MUST_CHECK enum ca_status batch_registry_issuing_time(struct batch_registry *registry,
                                                          struct store_txn *txn, int64_t *now_ms,
                                                          struct ca_error *err);

@@ -1,8 +1,9 @@
 /*
  * Certificate authorities in the store: the whole life cycle of spec section 3 with its refusals.
  *
- * A CA is named by its --name or its ARN. Errors that several functions share: CA_REFUSED "no-such-ca";
- * CA_REFUSED "invalid-state" with AWS's message fragments (spec 3.1, end) and what to do in the hint.
+ * A CA is named by its --name or its ARN. Errors that several functions share: CA_REFUSED
+ * "no-such-ca"; CA_REFUSED "invalid-state" with AWS's message fragments (spec 3.1, end) and what to
+ * do in the hint.
  *
  * Thread: the registry's.
  */
@@ -69,16 +70,17 @@ struct batch_ca_create {
     size_t tag_count;
 };
 
-/* Generates the key, writes keys/UUID.pem, then the row (PENDING_CERTIFICATE, with CSR). The same token with the same
- * arguments gives the same CA and *existed true; with others CA_REFUSED "idempotency". A crash between key file
- * and row leaves a key file without a row: harmless, removed by the next create. */
+/* Generates the key, writes keys/UUID.pem, then the row (PENDING_CERTIFICATE, with CSR). The same
+ * token with the same arguments gives the same CA and *existed true; with others CA_REFUSED
+ * "idempotency". A crash between key file and row leaves a key file without a row: harmless,
+ * removed by the next create. */
 CA_MUST_CHECK enum ca_status batch_ca_create(struct batch_registry *registry,
                                              const struct batch_ca_create *spec,
                                              struct batch_ca *out, bool *existed,
                                              struct ca_error *err);
 
-/* cert_pem: one certificate, may be followed by its chain when chain_pem is empty (white space or a TAB
- * between, as the CLI's text output writes them). */
+/* cert_pem: one certificate, may be followed by its chain when chain_pem is empty (white space or a
+ * TAB between, as the CLI's text output writes them). */
 CA_MUST_CHECK enum ca_status batch_ca_import(struct batch_registry *registry,
                                              const char *name_or_arn, struct ca_bytes cert_pem,
                                              struct ca_bytes chain_pem, struct ca_error *err);
@@ -94,7 +96,8 @@ CA_MUST_CHECK enum ca_status batch_ca_activate(struct batch_registry *registry,
                                                const struct batch_ca_activate *spec,
                                                struct ca_serial *serial, struct ca_error *err);
 
-/* status: SCHEMA_CA_ACTIVE, SCHEMA_CA_DISABLED or 0 to leave it; revocation_json.len 0 leaves it. */
+/* status: SCHEMA_CA_ACTIVE, SCHEMA_CA_DISABLED or 0 to leave it; revocation_json.len 0 leaves it.
+ * */
 CA_MUST_CHECK enum ca_status batch_ca_update(struct batch_registry *registry, const char *name,
                                              uint8_t status, struct ca_bytes revocation_json,
                                              struct ca_error *err);
@@ -117,8 +120,8 @@ void batch_ca_describe(const struct batch_registry *registry, const struct batch
 
 /*
  * What issuing needs of a CA: the frozen issuer and its key. Refuses a CA that is not ACTIVE ("The
- * certificate authority is not in a valid state for issuing certificates"). For a root that signs its own CSR
- * (self true: PENDING_CERTIFICATE, EXPIRED or ACTIVE) issuer is NULL.
+ * certificate authority is not in a valid state for issuing certificates"). For a root that signs
+ * its own CSR (self true: PENDING_CERTIFICATE, EXPIRED or ACTIVE) issuer is NULL.
  */
 struct batch_issuer {
     uint32_t ca;
@@ -138,8 +141,8 @@ CA_MUST_CHECK enum ca_status batch_issuer_load(struct batch_registry *registry,
                                                struct batch_issuer **out, struct ca_error *err);
 void batch_issuer_free(struct batch_issuer *issuer);
 
-/* Inside a group's write transaction: the CA is still ACTIVE with the same certificate and not expired at
- * now_ms. CA_REFUSED "ca-changed" ends the run, resumable. */
+/* Inside a group's write transaction: the CA is still ACTIVE with the same certificate and not
+ * expired at now_ms. CA_REFUSED "ca-changed" ends the run, resumable. */
 CA_MUST_CHECK enum ca_status batch_issuer_recheck(struct store_txn *txn,
                                                   const struct batch_issuer *issuer,
                                                   int64_t now_ms, struct ca_error *err);

@@ -26,8 +26,8 @@ struct batch_cert_query {
 
 /* visit in order of expiry when expiring_before_s is set, of ordinal when only a job is named, of
  * serial otherwise. Long walks are cut into several read transactions, so that no reader pins the
- * store's pages; a visit may use the registry. What visit returns other than CA_OK ends the walk and
- * is returned. */
+ * store's pages; a visit may use the registry. What visit returns other than CA_OK ends the walk
+ * and is returned. */
 CA_MUST_CHECK enum ca_status batch_cert_each(struct batch_registry *registry,
                                              const struct batch_cert_query *query,
                                              enum ca_status (*visit)(void *ctx,

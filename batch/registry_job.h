@@ -47,9 +47,9 @@ CA_MUST_CHECK enum ca_status batch_job_create(struct batch_registry *registry,
                                               struct batch_job **out, struct ca_error *err);
 /* By name, UUID or number, for resume: compiles the profile again and refuses another hash
  * (CA_REFUSED "profile-changed"); a completed job is CA_REFUSED "job-completed", "job-cancelled"
- * likewise. The row becomes RUNNING. out_dir NULL: the stored one; another one takes its place, with
- * out_done and out_lengths 0. Refuses as batch_job_create does for "validity-past-ca", "run-active",
- * "output". */
+ * likewise. The row becomes RUNNING. out_dir NULL: the stored one; another one takes its place,
+ * with out_done and out_lengths 0. Refuses as batch_job_create does for "validity-past-ca",
+ * "run-active", "output". */
 CA_MUST_CHECK enum ca_status batch_job_load(struct batch_registry *registry, const char *job,
                                             const char *out_dir, struct batch_job **out,
                                             struct ca_error *err);
@@ -65,8 +65,8 @@ CA_MUST_CHECK enum ca_status batch_job_recheck(struct store_txn *txn, const stru
 CA_MUST_CHECK enum ca_status batch_job_put(struct store_txn *txn, const struct batch_job *job,
                                            struct ca_error *err);
 
-/* For list and show: the row copied out, without loading keys. CA_REFUSED "no-such-job". A job whose row says
- * RUNNING while no run holds the store's lock is shown as INTERRUPTED. */
+/* For list and show: the row copied out, without loading keys. CA_REFUSED "no-such-job". A job
+ * whose row says RUNNING while no run holds the store's lock is shown as INTERRUPTED. */
 struct batch_job_view {
     uint32_t number;
     struct schema_job row;          /* views into value */
@@ -81,8 +81,9 @@ CA_MUST_CHECK enum ca_status batch_job_each(struct batch_registry *registry,
                                                                     const struct batch_job_view *v,
                                                                     struct ca_error *err),
                                             void *ctx, struct ca_error *err);
-/* JSON object of a job: job, name, uuid, state, ca, template, validity, inputs, out_dir, created_at, updated_at,
- * done, issued, rejected, seconds, certs_per_second, profile, and summary when completed. */
+/* JSON object of a job: job, name, uuid, state, ca, template, validity, inputs, out_dir,
+ * created_at, updated_at, done, issued, rejected, seconds, certs_per_second, profile, and summary
+ * when completed. */
 void batch_job_describe(const struct batch_registry *registry, const struct batch_job_view *view,
                         struct ca_buf *out);
 

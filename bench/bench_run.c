@@ -1,10 +1,10 @@
 /*
  * How much of the cryptographic ceiling does a whole durable run reach?
  *
- * Subject: bundle in, checks, proof of possession, signature, LMDB, bundle out; every slice is a new job
- * in the same store. Reference: the same requests verified and as many digests signed on the same number of threads,
- * with everything prepared beforehand (keys, contexts, digests; a library context per thread): the
- * fastest loop that does the same cryptography.
+ * Subject: bundle in, checks, proof of possession, signature, LMDB, bundle out; every slice is a
+ * new job in the same store. Reference: the same requests verified and as many digests signed on
+ * the same number of threads, with everything prepared beforehand (keys, contexts, digests; a
+ * library context per thread): the fastest loop that does the same cryptography.
  */
 #include "batch/pool.h"
 #include "batch/run.h"

@@ -1,7 +1,8 @@
 /*
- * Keys and values on disk: versioned, big-endian integers, strings and byte strings with their length
- * before them. One struct, one encoder and one decoder per table; a decoder refuses anything that is
- * not exactly a row (CA_CORRUPT "bad-row", naming the table), so every row has one encoding.
+ * Keys and values on disk: versioned, big-endian integers, strings and byte strings with their
+ * length before them. One struct, one encoder and one decoder per table; a decoder refuses anything
+ * that is not exactly a row (CA_CORRUPT "bad-row", naming the table), so every row has one
+ * encoding.
  *
  * Encoders append to a buffer (check it with ca_buf_status once). Decoded byte strings are views
  * into the value given. Pure functions; any thread.

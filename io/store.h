@@ -1,10 +1,11 @@
 /*
- * The store: one directory with an LMDB environment (default flags, the only ones that survive power
- * loss), keys/, run.lock and reserve. store.c and store_rows.c are the only files that include lmdb.h.
+ * The store: one directory with an LMDB environment (default flags, the only ones that survive
+ * power loss), keys/, run.lock and reserve. store.c and store_rows.c are the only files that
+ * include lmdb.h.
  *
- * Keys and values here are octets; io/schema gives them meaning. Every value is stored with an XXH3-64
- * over table, key and value behind it, checked on every read: LMDB 0.9 has no checksums, and a flipped
- * bit is otherwise silent.
+ * Keys and values here are octets; io/schema gives them meaning. Every value is stored with an
+ * XXH3-64 over table, key and value behind it, checked on every read: LMDB 0.9 has no checksums,
+ * and a flipped bit is otherwise silent.
  *
  * Threads: a store may be shared; a transaction belongs to the thread that began it (which may have
  * others beside it, one of them writing). One write transaction at a time (LMDB's own lock, also
@@ -25,9 +26,9 @@
 #define STORE_RESERVE_BYTES_DEFAULT (UINT64_C(16) << 20)
 
 /*
- * The store's own row in meta, beside those of io/schema: u32 schema version, u32 LMDB version (major <<
- * 16 | minor << 8 | patch), u64 octets of reserve. The first four octets keep their meaning in every
- * version to come, so that any program can say why it refuses.
+ * The store's own row in meta, beside those of io/schema: u32 schema version, u32 LMDB version
+ * (major << 16 | minor << 8 | patch), u64 octets of reserve. The first four octets keep their
+ * meaning in every version to come, so that any program can say why it refuses.
  */
 #define STORE_FORMAT_KEY "format"
 #define STORE_FORMAT_LEN 16
@@ -48,10 +49,11 @@ struct store_txn;
 struct store_cursor;
 
 /*
- * Makes a store: everything in DIR.tmp, fsync, rename to DIR, fsync of the directory above. fill is called
- * inside the first write transaction to put the first rows. CA_REFUSED "store-exists": DIR is there
- * already (a left-over DIR.tmp of an init that was cut short is removed first; one with foreign files is
- * in the way too). "run-active": another init builds there now. Directory 0700, files 0600.
+ * Makes a store: everything in DIR.tmp, fsync, rename to DIR, fsync of the directory above. fill is
+ * called inside the first write transaction to put the first rows. CA_REFUSED "store-exists": DIR
+ * is there already (a left-over DIR.tmp of an init that was cut short is removed first; one with
+ * foreign files is in the way too). "run-active": another init builds there now. Directory 0700,
+ * files 0600.
  */
 CA_MUST_CHECK enum ca_status store_create(const char *dir, uint64_t reserve_bytes,
                                           enum ca_status (*fill)(void *ctx, struct store_txn *txn,
@@ -61,17 +63,19 @@ CA_MUST_CHECK enum ca_status store_create(const char *dir, uint64_t reserve_byte
 /*
  * CA_REFUSED "no-store" (hint: certmill init; also a directory with nothing of a store in it),
  * "store-version" (another schema or byte order), "store-open" (open in this process already),
- * "remote-filesystem" (NFS, CIFS, FUSE and the like, by statfs), "store-mode" (directory writable by
- * others); CA_CORRUPT "store-damaged" (no LMDB file, or shorter than its meta page says: reading it would
- * be SIGBUS). Clears dead readers. map 1 TiB set once, halved down to 16 GiB where that fails.
+ * "remote-filesystem" (NFS, CIFS, FUSE and the like, by statfs), "store-mode" (directory writable
+ * by others); CA_CORRUPT "store-damaged" (no LMDB file, or shorter than its meta page says: reading
+ * it would be SIGBUS). Clears dead readers. map 1 TiB set once, halved down to 16 GiB where that
+ * fails.
  */
 CA_MUST_CHECK enum ca_status store_open(const char *dir, enum store_access access,
                                         struct store **out, struct ca_error *err);
 void store_close(struct store *store);
 const char *store_dir(const struct store *store);
 
-/* Waits for the writer before us. CA_AGAIN "readers-full": 126 readers at once; CA_FULL "map-full"; for
- * writing also the failure of an earlier commit, again and again. STORE_WRITE needs a store opened so. */
+/* Waits for the writer before us. CA_AGAIN "readers-full": 126 readers at once; CA_FULL "map-full";
+ * for writing also the failure of an earlier commit, again and again. STORE_WRITE needs a store
+ * opened so. */
 CA_MUST_CHECK enum ca_status store_begin(struct store *store, enum store_access access,
                                          struct store_txn **out, struct ca_error *err);
 /* Ends txn whatever happens. After CA_OK everything in it is durable. CA_FULL: no space (told from
@@ -89,8 +93,8 @@ enum store_put_mode {
     STORE_INSERT,   /* CA_DUPLICATE when the key is there */
     STORE_APPEND,   /* the key is expected to be past all others: cheap; falls back to INSERT when not */
 };
-/* value must not be a view into the store. Keys have 1 to 511 octets. A failure other than CA_DUPLICATE
- * voids the transaction: every later put, delete and the commit answer with it. */
+/* value must not be a view into the store. Keys have 1 to 511 octets. A failure other than
+ * CA_DUPLICATE voids the transaction: every later put, delete and the commit answer with it. */
 CA_MUST_CHECK enum ca_status store_put(struct store_txn *txn, enum store_table table,
                                        struct ca_bytes key, struct ca_bytes value,
                                        enum store_put_mode mode, struct ca_error *err);
@@ -119,8 +123,8 @@ CA_MUST_CHECK enum ca_status store_cursor_last(struct store_cursor *cursor, bool
                                                struct ca_bytes *key_out, struct ca_bytes *value,
                                                struct ca_error *err);
 
-/* run.lock: one batch run per store. CA_REFUSED "run-active" at once when another holds it (the text
- * says its pid). Held until unlock or close; a killed holder's lock is gone with it. */
+/* run.lock: one batch run per store. CA_REFUSED "run-active" at once when another holds it (the
+ * text says its pid). Held until unlock or close; a killed holder's lock is gone with it. */
 CA_MUST_CHECK enum ca_status store_lock_run(struct store *store, struct ca_error *err);
 void store_unlock_run(struct store *store);
 /* Whether anybody, this process included, holds run.lock. Takes nothing, so it cannot get in the
@@ -128,8 +132,8 @@ void store_unlock_run(struct store *store);
 CA_MUST_CHECK enum ca_status store_run_active(const struct store *store, bool *active,
                                               struct ca_error *err);
 
-/* CA_REFUSED "no-reserve" when the reserve file is missing or smaller than it should be (hint says how
- * to make it again: store_reserve_restore, done by `certmill init --reserve` ). */
+/* CA_REFUSED "no-reserve" when the reserve file is missing or smaller than it should be (hint says
+ * how to make it again: store_reserve_restore, done by `certmill init --reserve` ). */
 CA_MUST_CHECK enum ca_status store_reserve_check(const struct store *store, struct ca_error *err);
 /* Gives the reserve up, so that a short command can still commit on a full disk. */
 CA_MUST_CHECK enum ca_status store_reserve_release(struct store *store, struct ca_error *err);
