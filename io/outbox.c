@@ -152,6 +152,13 @@ void outbox_close(struct outbox *outbox)
     free(outbox);
 }
 
+void outbox_discard(struct outbox *outbox)
+{
+    if (outbox == NULL) return;
+    outbox_dir_remove_parts(&outbox->dir);
+    outbox_close(outbox);
+}
+
 static enum ca_status make_room(struct outbox *outbox, struct ca_error *err)
 {
     return ring_room(outbox->ring) > 0 ? CA_OK : take_result(outbox, err);

@@ -41,6 +41,8 @@ CA_MUST_CHECK enum ca_status outbox_open(struct ring *ring, const struct outbox_
                                          struct outbox **out, struct ca_error *err);
 /* Closes without finishing; part files stay. */
 void outbox_close(struct outbox *outbox);
+/* The same for one that was opened anew and got nothing: its part files are removed. */
+void outbox_discard(struct outbox *outbox);
 
 /* Appends; buffered (1 MiB), written through the ring. */
 CA_MUST_CHECK enum ca_status outbox_append(struct outbox *outbox, enum outbox_file file,

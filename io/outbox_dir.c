@@ -365,6 +365,15 @@ static enum ca_status clear_leftovers(struct outbox_dir *dir, const struct outbo
     return dir->has_loose ? for_each_entry(&look, remove_loose_part, err) : CA_OK;
 }
 
+void outbox_dir_remove_parts(struct outbox_dir *dir)
+{
+    for (int i = 0; i < OUTBOX_FILE_COUNT; i++) {
+        struct part_name part = part_name(dir, outbox_file_name((enum outbox_file)i));
+
+        (void)unlinkat(dir->fd, part.text, 0);      /* one that stays is told to the next job */
+    }
+}
+
 enum ca_status outbox_dir_open_parts(struct outbox_dir *dir, const struct outbox_spec *spec,
                                      int fds[OUTBOX_FILE_COUNT], struct ca_error *err)
 {
@@ -384,6 +393,7 @@ enum ca_status outbox_dir_open_parts(struct outbox_dir *dir, const struct outbox
     for (int i = 0; i < OUTBOX_FILE_COUNT; i++) {
         if (opened[i] != -1) (void)close(opened[i]);
     }
+    if (!spec->resume) outbox_dir_remove_parts(dir);
     return st;
 }
 

@@ -32,6 +32,9 @@ CA_MUST_CHECK enum ca_status outbox_dir_open_parts(struct outbox_dir *dir,
                                                    int fds[OUTBOX_FILE_COUNT],
                                                    struct ca_error *err);
 
+/* Removes the part files, as far as it goes: for a job that comes to nothing. */
+void outbox_dir_remove_parts(struct outbox_dir *dir);
+
 /* Whether a file name is short enough to have a part name. */
 bool outbox_dir_name_fits(const struct outbox_dir *dir, const char *name);
 

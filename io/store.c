@@ -135,6 +135,7 @@ static int env_open_with_map(struct store *store, uint64_t map_bytes)
 static enum ca_status env_open(struct store *store, struct ca_error *err)
 {
     uint64_t map_bytes = MAP_BYTES_MAX;
+    int dead = 0;
     int rc = env_open_with_map(store, map_bytes);
 
     while (rc == ENOMEM && map_bytes > MAP_BYTES_MIN) {     /* a limit on address space */
@@ -143,9 +144,9 @@ static enum ca_status env_open(struct store *store, struct ca_error *err)
     }
     if (rc != 0) return store_fail_lmdb(err, rc, "cannot open the store's data file");
     /* A reader killed in its transaction pins every page freed since, until somebody looks. */
-    int dead = 0;
     rc = mdb_reader_check(store->env, &dead);
     if (rc != 0) return store_fail_lmdb(err, rc, "cannot check the store's readers");
+    store_map_find(store);
     return CA_OK;
 }
 
@@ -384,6 +385,7 @@ static enum ca_status commit_write(struct store_txn *txn, struct ca_error *err)
     txn->mdb = NULL;
     if (rc == 0) {
         store->commits++;
+        store_map_release(store);
         rc = fault_hit(FAULT_STORE_COMMITTED);
         if (rc < 0) rc = 0;
     }

@@ -33,6 +33,8 @@ struct store {
     uint64_t map_bytes;
     uint64_t reserve_bytes;     /* what the format row asks for */
     uint64_t commits;
+    void *map;                  /* where the data file is mapped; NULL: not known */
+    uint64_t released_bytes;    /* the data file's used length when its mapping was last released */
     int run_fd;                 /* holds the lock on run.lock; -1: not ours */
     pid_t pid;                  /* that opened it: LMDB must not cross a fork */
     /* Held while a write transaction lives. LMDB's lock alone would let a waiting thread in between
@@ -68,6 +70,15 @@ CA_MUST_CHECK enum ca_status store_check_filesystem(const char *dir, struct ca_e
 /* Name of a file system that is not to be trusted with shared memory maps and locks; NULL for
  * others. type is statfs's f_type. */
 const char *store_remote_name(uint64_t type);
+
+/* store_map.c */
+/* Finds out where the data file is mapped. */
+void store_map_find(struct store *store);
+/* After a commit: gives back what the kernel mapped of the data file while it grew. LMDB appends by
+ * pwrite, but every look at the tree's edge maps the pages around it too, and a run of a million
+ * certificates would seem to need the memory of its whole store. The pages stay in the page cache;
+ * whoever needs one again takes a minor fault. */
+void store_map_release(struct store *store);
 
 /* store_files.c */
 /* "DIR/NAME" into out; false when it does not fit. */

@@ -542,6 +542,55 @@ static void a_thread_that_waits_for_the_writer_hears_of_its_failed_commit(void *
 
 /* ---- figures ---- */
 
+/* RssFile of this process in KiB: pages of mapped files, the store's map among them. */
+static unsigned long mapped_file_kib(void)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+
+    assert_non_null(status);
+    while (fgets(line, sizeof(line), status) != NULL) {
+        if (sscanf(line, "RssFile: %lu kB", &kib) == 1) break;
+    }
+    (void)fclose(status);
+    return kib;
+}
+
+static void memory_does_not_grow_with_the_store(void **state)
+{
+    enum { GROUPS = 96, ROWS = 1024 };
+    struct store_case *c = *state;
+    struct store *store;
+    unsigned long before_kib;
+    uint8_t value[700] = { 0 }, key[12] = { 0 };
+
+    case_create(c);
+    store = case_open(c);
+    before_kib = mapped_file_kib();
+    for (uint32_t group = 0; group < GROUPS; group++) {
+        struct store_txn *txn = case_begin(store, STORE_WRITE);
+
+        for (uint32_t row = 0; row < ROWS; row++) {
+            ca_put_u32(key, group);
+            ca_put_u32(key + 4, row);
+            assert_int_equal(store_put(txn, STORE_CERT, ca_bytes_of(key, sizeof(key)),
+                                       ca_bytes_of(value, sizeof(value)), STORE_APPEND, NULL),
+                             CA_OK);
+            assert_int_equal(store_put(txn, STORE_EXPIRY, ca_bytes_of(key, sizeof(key)),
+                                       ca_bytes_of(NULL, 0), STORE_INSERT, NULL),
+                             CA_OK);
+            assert_int_equal(store_put(txn, STORE_RESULT, ca_bytes_of(key, sizeof(key)),
+                                       ca_bytes_of(value, 20), STORE_INSERT, NULL),
+                             CA_OK);
+        }
+        assert_int_equal(store_commit(txn, NULL), CA_OK);
+    }
+    /* Some 80 MiB were written; what is mapped of them stays below what triggers a release. */
+    assert_true(mapped_file_kib() < before_kib + 10 * 1024);
+    store_close(store);
+}
+
 static void figures_of_the_store_are_right(void **state)
 {
     struct store_case *c = *state;
@@ -595,6 +644,7 @@ int main(void)
         CASE(numbers_of_lmdb_become_our_statuses),
         CASE(more_readers_than_there_are_places_are_told_to_wait),
         CASE(a_thread_that_waits_for_the_writer_hears_of_its_failed_commit),
+        CASE(memory_does_not_grow_with_the_store),
         CASE(figures_of_the_store_are_right),
     };
 
