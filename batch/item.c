@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a device certificate: in DER with the room its slot keeps, in PEM, its result as a row, as a
+ * line. Larger ones make the buffers grow. */
+#define USUAL_CERT_OCTETS 1024
+#define USUAL_PEM_OCTETS 1280
+#define USUAL_ROW_OCTETS 96
+#define USUAL_LINE_OCTETS 256
+
 enum ca_status batch_chunk_new(struct batch_chunk **out, struct ca_error *err)
 {
     struct batch_chunk *chunk = calloc(1, sizeof(*chunk));
@@ -18,9 +25,14 @@ enum ca_status batch_chunk_new(struct batch_chunk **out, struct ca_error *err)
     ca_buf_init(&chunk->details, BATCH_CHUNK_OUTPUT_MAX);
     ca_buf_init(&chunk->rows, BATCH_CHUNK_OUTPUT_MAX);
     for (size_t i = 0; i < 3; i++) ca_buf_init(&chunk->out[i], BATCH_CHUNK_OUTPUT_MAX);
-    /* At their full size from the start: items hold views into these two. */
+    /* The first two at their full size, because items hold views into them; the others at what
+     * usual certificates need, so that they do not grow in steps on several threads' heaps. */
     if (!ca_buf_reserve(&chunk->input, BATCH_CHUNK_INPUT_MAX) ||
-        !ca_buf_reserve(&chunk->decoded, BATCH_CHUNK_DECODED_MAX)) {
+        !ca_buf_reserve(&chunk->decoded, BATCH_CHUNK_DECODED_MAX) ||
+        !ca_buf_reserve(&chunk->certs, (size_t)BATCH_CHUNK_ITEMS_MAX * USUAL_CERT_OCTETS) ||
+        !ca_buf_reserve(&chunk->rows, (size_t)BATCH_CHUNK_ITEMS_MAX * USUAL_ROW_OCTETS) ||
+        !ca_buf_reserve(&chunk->out[0], (size_t)BATCH_CHUNK_ITEMS_MAX * USUAL_PEM_OCTETS) ||
+        !ca_buf_reserve(&chunk->out[1], (size_t)BATCH_CHUNK_ITEMS_MAX * USUAL_LINE_OCTETS)) {
         batch_chunk_free(chunk);
         return ca_fail(err, CA_NOMEM, "no memory for a chunk");
     }

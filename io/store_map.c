@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define RELEASE_EVERY_BYTES (UINT64_C(8) << 20) /* growth after which the mapping is released */
+#define RELEASE_EVERY_BYTES (UINT64_C(256) << 10) /* growth after which the mapping is released */
 
 void store_map_find(struct store *store)
 {
