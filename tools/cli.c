@@ -119,7 +119,8 @@ bool cli_validity(struct cli *cli, const char *name, struct ca_validity *out)
 
     *out = (struct ca_validity){ .type = CA_VALIDITY_NONE };
     if (text == NULL || ca_validity_parse(text, out, &err) == CA_OK) return true;
-    (void)log_usage(cli, "--%s: %s", name, err.text);
+    (void)log_usage(cli, "--%s: %s; 365d, 12mo, 10y, 36h, Value=365,Type=DAYS or a time such as "
+                    "2030-12-31T23:59:59Z is needed", name, err.text);
     return false;
 }
 

@@ -78,6 +78,7 @@ static int run_list(struct cli *cli)
     } else if (st == CA_OK) {
         st = append_text(registry, &list, &err);
         if (st == CA_OK) st = print_buf(&out, &err);
+        if (st == CA_OK && out.len == 0) log_notice(cli, "there is no job yet");
     }
     ca_buf_clear(&out);
     batch_registry_close(registry);

@@ -124,6 +124,37 @@ static enum ca_status print_created(struct cli *cli, const struct batch_ca *ca, 
     return st;
 }
 
+/* Puts the file that an option names before the sentence. */
+static enum ca_status blame_file(struct cli *cli, const char *option, struct ca_error *err)
+{
+    const struct ca_error why = *err;
+
+    (void)ca_fail_named(err, why.status, why.name, "%.100s: %s", opts_value(cli, option),
+                        why.text);
+    if (why.hint[0] != '\0') ca_hint(err, "%s", why.hint);
+    return why.status;
+}
+
+/* Nobody below knows which file a configuration came from: it is looked at before it is used. */
+static enum ca_status check_config(struct cli *cli, struct ca_bytes json, struct ca_error *err)
+{
+    struct ca_config config;
+    enum ca_status st = ca_config_parse(json, &config, err);
+
+    if (st != CA_OK) return blame_file(cli, "config", err);
+    ca_config_clear(&config);
+    return CA_OK;
+}
+
+/* The same for what only the CA's own row can settle, once the other file is known to be right. */
+static enum ca_status blame_revocation(struct cli *cli, enum ca_status st, struct ca_error *err)
+{
+    const char *name = st != CA_OK ? ca_error_name(err) : "";
+
+    if (strcmp(name, "configuration") != 0 && strcmp(name, "bad-json") != 0) return st;
+    return opts_flag(cli, "revocation") ? blame_file(cli, "revocation", err) : st;
+}
+
 static enum ca_status create(struct cli *cli, struct batch_ca_create *spec, struct ca_error *err)
 {
     struct batch_registry *registry = NULL;
@@ -137,8 +168,11 @@ static enum ca_status create(struct cli *cli, struct batch_ca_create *spec, stru
     if (st == CA_OK) st = cli_read_option(cli, "revocation", CA_CONFIG_JSON_MAX, &revocation, err);
     spec->config_json = ca_buf_view(&config);
     spec->revocation_json = ca_buf_view(&revocation);
+    if (st == CA_OK) st = check_config(cli, spec->config_json, err);
     if (st == CA_OK) st = cli_open_store(cli, STORE_WRITE, &registry, err);
-    if (st == CA_OK) st = batch_ca_create(registry, spec, &ca, &existed, err);
+    if (st == CA_OK) {
+        st = blame_revocation(cli, batch_ca_create(registry, spec, &ca, &existed, err), err);
+    }
     if (st == CA_OK) st = print_created(cli, &ca, existed, err);
     batch_ca_clear(&ca);
     batch_registry_close(registry);
@@ -218,6 +252,7 @@ static int run_update(struct cli *cli)
     if (st == CA_OK) st = cli_open_store(cli, STORE_WRITE, &registry, &err);
     if (st == CA_OK) {
         st = batch_ca_update(registry, cli->operands[0], state, ca_buf_view(&revocation), &err);
+        st = blame_revocation(cli, st, &err);
     }
     if (st == CA_OK) st = cmd_ca_print_state(cli, registry, cli->operands[0], &err);
     batch_registry_close(registry);

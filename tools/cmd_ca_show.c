@@ -249,6 +249,7 @@ static enum ca_status append_text(struct batch_registry *registry, struct ca_lis
     enum ca_status st = batch_ca_each(registry, measure, list, err);
 
     if (st != CA_OK || list->width == 0) return st;
+    if (list->width < 4) list->width = 4;
     ca_buf_printf(list->out, "%-*s  %-11s  %-19s  %-13s  %s\n", list->width, "NAME", "TYPE",
                   "STATUS", "KEY", "NOT AFTER");
     return batch_ca_each(registry, append_text_row, list, err);
@@ -274,6 +275,9 @@ static int run_list(struct cli *cli)
     } else if (st == CA_OK) {
         st = append_text(registry, &list, &err);
         if (st == CA_OK) st = print_buf(&out, &err);
+        if (st == CA_OK && out.len == 0) {
+            log_notice(cli, "there is no CA yet; see: certmill ca create --help");
+        }
     }
     ca_buf_clear(&out);
     batch_registry_close(registry);
@@ -281,7 +285,7 @@ static int run_list(struct cli *cli)
 }
 
 static const struct command_option cert_options[] = {
-    { "chain", NULL, 0, "print the chain below the certificate", 0 },
+    { "chain", NULL, 0, "also print the chain, issuer first", 0 },
     { NULL, NULL, 0, NULL, 0 },
 };
 

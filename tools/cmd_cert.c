@@ -101,6 +101,9 @@ static int run_list(struct cli *cli)
      * An error before its first row (no such CA) is still told in JSON. */
     if (cli->json && list.count == 0 && st == CA_OK) printf("{\"certificates\":[");
     if (cli->json && st == CA_OK) printf("]}\n");
+    if (!cli->json && list.count == 0 && st == CA_OK) {
+        log_notice(cli, "there is no such certificate");
+    }
     cli->printed = list.count > 0;
     ca_buf_clear(&list.row);
     batch_registry_close(list.registry);
@@ -117,10 +120,13 @@ static bool read_format(struct cli *cli, enum format *out)
     *out = cli->json ? FORMAT_JSON : FORMAT_TEXT;
     if (name == NULL) return true;
     for (int i = 0; i < FORMAT_COUNT; i++) {
-        if (strcmp(names[i], name) == 0) {
-            *out = (enum format)i;
-            return true;
+        if (strcmp(names[i], name) != 0) continue;
+        if (cli->json && i != FORMAT_JSON) {
+            (void)log_usage(cli, "--json and --format %s exclude each other", name);
+            return false;
         }
+        *out = (enum format)i;
+        return true;
     }
     (void)log_usage(cli, "--format %s: text, pem, der or json is needed", name);
     return false;

@@ -14,7 +14,7 @@ static const struct command_option options[] = {
     { "no-passphrase", NULL, 0, "keep the keys unencrypted", 0 },
     { "region", "R", 0, "region in ARNs (local)", 0 },
     { "account", "A", 0, "account in ARNs, 12 digits (000000000000)", 0 },
-    { "reserve", "BYTES", 0, "disk space kept for revoking when the disk is full (16M)", 0 },
+    { "reserve", "BYTES", 0, "disk space set aside for when the disk is full (16M)", 0 },
     { NULL, NULL, 0, NULL, 0 },
 };
 
@@ -49,7 +49,9 @@ static int say_made(struct cli *cli, const struct batch_init_spec *spec)
     if (!cli->json) {
         printf("new store in %s, keys %s\n", spec->dir,
                spec->encrypted ? "encrypted" : "not encrypted");
-        log_notice(cli, "next: certmill ca create --name N --type ROOT --config ca-config.json");
+        log_notice(cli, "next: certmill%s%s ca create --name N --type ROOT --config ca-config.json",
+                   opts_flag(cli, "store") ? " --store " : "",
+                   opts_flag(cli, "store") ? spec->dir : "");
         return EXIT_DONE;
     }
     ca_buf_init(&out, PRINT_MAX);
@@ -80,7 +82,7 @@ static int restore_reserve(struct cli *cli)
     batch_registry_close(registry);
     if (st != CA_OK) return log_error(cli, &err);
     if (!cli->json) {
-        printf("the reserve of %s is there again\n", cli->store);
+        printf("the reserve of %s is whole\n", cli->store);
     } else {
         printf("{\"reserve\":\"restored\"}\n");
     }
@@ -108,7 +110,12 @@ static int run(struct cli *cli)
         return log_usage(cli, "--reserve %s: a size is needed, such as 16M", reserve);
     }
     if (asks_for_reserve_only(cli)) return restore_reserve(cli);
-    if (batch_registry_init(&spec, &err) != CA_OK) return log_error(cli, &err);
+    if (batch_registry_init(&spec, &err) != CA_OK) {
+        if (err.status == CA_FULL && err.hint[0] == '\0') {
+            ca_hint(&err, "make room, or set less aside with --reserve");
+        }
+        return log_error(cli, &err);
+    }
     if (!spec.encrypted) {
         log_notice(cli, "whoever can read %s/keys can issue certificates", spec.dir);
     }

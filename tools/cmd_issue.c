@@ -12,11 +12,11 @@ static const struct command_option options[] = {
     { "ca", "N", OPTION_REQUIRED, "the issuing CA, by name or ARN", 0 },
     { "csr", "F", OPTION_REQUIRED, "the request, PEM or DER; - is standard input", 0 },
     { "template", "T", 0, "template, by name or ARN (EndEntityCertificate)", 0 },
-    { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=365,Type=DAYS or a time", 0 },
+    { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=1,Type=YEARS or a time (365d)", 0 },
     { "not-before", "T", 0, "begin of validity, RFC 3339 (an hour ago)", 0 },
     { "signing-algorithm", "A", 0, "such as SHA256WITHRSA (the CA's own)", 0 },
     { "idempotency-token", "T", 0, "the same token gives the same certificate again", 0 },
-    { "chain", NULL, 0, "print the chain below the certificate", 0 },
+    { "chain", NULL, 0, "also print the chain, issuer first", 0 },
     { NULL, NULL, 0, NULL, 0 },
 };
 
@@ -83,14 +83,23 @@ static enum ca_status print_issued(struct cli *cli, struct batch_registry *regis
                                    const struct batch_issue *spec,
                                    const struct batch_issued *issued, struct ca_error *err)
 {
+    char serial[CA_SERIAL_TEXT_MAX];
     enum ca_status st;
 
     if (issued->replayed) {
         log_notice(cli, "this token was used before: the same certificate again");
     }
-    if (cli->json) return print_document(registry, spec, issued, err);
-    st = print_buf(&issued->pem, err);
-    if (st == CA_OK && opts_flag(cli, "chain")) st = print_buf(&issued->chain_pem, err);
+    if (cli->json) {
+        st = print_document(registry, spec, issued, err);
+    } else {
+        st = print_buf(&issued->pem, err);
+        if (st == CA_OK && opts_flag(cli, "chain")) st = print_buf(&issued->chain_pem, err);
+    }
+    if (st == CA_OK) st = print_flush(err);
+    if (st != CA_OK) {
+        ca_serial_format(&issued->serial, serial);
+        ca_hint(err, "it is issued all the same: certmill cert show %s", serial);
+    }
     return st;
 }
 

@@ -72,10 +72,11 @@ static void put_json(const char *code, const char *message, const char *hint, bo
     ca_buf_clear(&out);
 }
 
-/* In JSON unless a document has begun on stdout: then a second one would break the first. */
+/* In JSON unless a document has begun on stdout, where a second one would break the first, or
+ * nothing can be written there. */
 static bool speaks_json(const struct cli *cli)
 {
-    return cli->json && !cli->printed;
+    return cli->json && !cli->printed && ferror(stdout) == 0;
 }
 
 static void put_text(const struct cli *cli, const struct ca_error *err, const char *rule)
@@ -134,7 +135,8 @@ void log_append_usage(struct ca_buf *out, const struct command *command)
     const struct command *const *sub = command->subcommands;
 
     if (sub == NULL) {
-        ca_buf_printf(out, "%s %s", command->path, command->synopsis);
+        ca_buf_printf(out, "%s%s%s", command->path, command->synopsis[0] != '\0' ? " " : "",
+                      command->synopsis);
         return;
     }
     ca_buf_printf(out, "%s COMMAND ...; commands:", command->path);

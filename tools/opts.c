@@ -172,7 +172,7 @@ static int read_words(struct cli *cli, int *argc, char ***argv)
         *argv += next;
         if (*argc == 0) {
             if (was_given(cli, "help") || was_given(cli, "version")) return EXIT_DONE;
-            return log_usage(cli, "what shall be done? A command is missing");
+            return log_usage(cli, "a command is missing");
         }
         sub = find_subcommand(cli->command, **argv);
         if (sub == NULL) {
@@ -194,7 +194,7 @@ static int check_requirements(const struct cli *cli)
         }
     }
     if (cli->operand_count < command->operands_min) {
-        return log_usage(cli, "a word is missing after \"%s\"", command->path);
+        return log_usage(cli, "an argument is missing after \"%s\"", command->path);
     }
     if (command->operands_max >= 0 && cli->operand_count > command->operands_max) {
         return log_usage(cli, "\"%s\" is one word too many",

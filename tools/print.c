@@ -10,6 +10,12 @@ enum ca_status print_status(struct ca_error *err)
     return ca_fail(err, CA_IO, "cannot write to standard output");
 }
 
+enum ca_status print_flush(struct ca_error *err)
+{
+    (void)fflush(stdout);       /* print_status looks at it */
+    return print_status(err);
+}
+
 enum ca_status print_buf(const struct ca_buf *buf, struct ca_error *err)
 {
     enum ca_status st = ca_buf_status(buf, "the result", err);

@@ -28,6 +28,9 @@ CA_MUST_CHECK enum ca_status print_buf(const struct ca_buf *buf, struct ca_error
 /* CA_IO once something could not be written: a long list need not go on then. */
 CA_MUST_CHECK enum ca_status print_status(struct ca_error *err);
 
+/* The same, for everything so far: a full disk is often seen only when a buffer is written out. */
+CA_MUST_CHECK enum ca_status print_flush(struct ca_error *err);
+
 /* Text from outside on a terminal: control octets become "?". */
 void print_clean(FILE *stream, const char *text);
 

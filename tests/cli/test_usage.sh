@@ -69,6 +69,8 @@ expect 2 certmill ca create --name n --type LEAF --config f
 says err "SUBORDINATE or ROOT is needed"
 expect 2 certmill cert show 01 --format xml
 says err "text, pem, der or json"
+expect 2 certmill cert show 01 --format pem --json
+json .error.code usage
 expect 2 certmill init --no-passphrase --reserve 16X
 says err "a size is needed"
 expect 2 certmill init --no-passphrase --passphrase-file f
@@ -79,6 +81,7 @@ for number in 0 -1 abc 1.5 ' 1' 99999999999999999999999; do
 done
 expect 2 certmill issue --ca n --csr f --validity tomorrow
 says err "--validity"
+says err "365d, 12mo, 10y, 36h"
 expect 2 certmill issue --ca n --csr f --not-before yesterday
 says err "--not-before"
 expect 2 certmill batch run --ca n --out o --passphrase-fd 0 -
@@ -119,6 +122,21 @@ json .store one
 expect 1 certmill store info
 says err certmill-store
 same "$(stat -c %a one)" 700
+
+# An empty list says that it is one, on stderr and not to --quiet; a configuration is told by its file.
+for list in ca batch cert; do
+    expect 0 certmill "$list" list --store one
+    silent out
+    says err "there is no"
+    expect 0 certmill "$list" list --store one -q
+    silent err
+done
+echo '{' >broken.json
+expect 1 certmill ca create --store one --name n --type ROOT --config broken.json
+says err "broken.json: line 2"
+echo '{ "KeyAlgorithm": "EC_prime256v1" }' >half.json
+expect 1 certmill ca create --store one --name n --type ROOT --config half.json
+says err "half.json: SigningAlgorithm"
 
 # POSIXLY_CORRECT does not change where options may stand; "--" ends them.
 expect 0 env POSIXLY_CORRECT=1 "$CERTMILL" template show device --json
