@@ -26,24 +26,35 @@ static enum ca_status update_row(struct batch_registry *registry, struct batch_c
     return CA_OK;
 }
 
-enum ca_status batch_ca_update(struct batch_registry *registry, const char *name, uint8_t status,
-                               struct ca_bytes revocation_json, struct ca_error *err)
+static enum ca_status update_once(struct batch_registry *registry, const char *name,
+                                  uint8_t status, struct ca_bytes revocation_json,
+                                  struct ca_error *err)
 {
     struct ca_revocation revocation = { 0 };
     struct batch_ca_edit edit;
-    enum ca_status st;
+    enum ca_status st = batch_ca_edit_begin(registry, name, BATCH_CA_UPDATE, &edit, err);
 
-    if (status != 0 && status != SCHEMA_CA_ACTIVE && status != SCHEMA_CA_DISABLED) {
-        return ca_fail_named(err, CA_REFUSED, "invalid-request",
-                             "a CA's status can be set to ACTIVE or DISABLED only");
-    }
-    st = batch_ca_edit_begin(registry, name, BATCH_CA_UPDATE, &edit, err);
     if (st == CA_OK) {
         st = update_row(registry, &edit.ca, status, revocation_json, &revocation, err);
     }
     st = batch_ca_edit_end(&edit, st, err);
     ca_revocation_clear(&revocation);
     return st;
+}
+
+enum ca_status batch_ca_update(struct batch_registry *registry, const char *name, uint8_t status,
+                               struct ca_bytes revocation_json, struct ca_error *err)
+{
+    enum ca_status st;
+
+    if (status != 0 && status != SCHEMA_CA_ACTIVE && status != SCHEMA_CA_DISABLED) {
+        return ca_fail_named(err, CA_REFUSED, "invalid-request",
+                             "a CA's status can be set to ACTIVE or DISABLED only");
+    }
+    st = update_once(registry, name, status, revocation_json, err);
+    /* A CA must be stoppable on a full disk too: that is what the reserve is for. */
+    if (st != CA_FULL || batch_registry_use_reserve(registry, NULL) != CA_OK) return st;
+    return update_once(registry, name, status, revocation_json, err);
 }
 
 /* ---- Delete and restore ---- */

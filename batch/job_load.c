@@ -91,11 +91,7 @@ static enum ca_status check_issuing(struct batch_registry *registry, struct stor
 
     if (st == CA_OK) st = batch_issuer_recheck(txn, job->issuer, *now_ms, err);
     if (st != CA_OK) return st;
-    st = ca_profile_dates(job->profile, *now_ms / 1000, &not_before_s, &not_after_s, err);
-    if (st == CA_REFUSED) {
-        ca_hint(err, "give a shorter --validity, or renew the CA's certificate first");
-    }
-    return st;
+    return ca_profile_dates(job->profile, *now_ms / 1000, &not_before_s, &not_after_s, err);
 }
 
 static enum ca_status refuse_active(const struct batch_registry *registry, struct ca_error *err)
@@ -225,8 +221,9 @@ static enum ca_status choose_name(struct store_txn *txn, const char *wanted, uin
         st = name_is_free(txn, wanted, &is_free, err);
         if (st == CA_OK && !is_free) {
             st = ca_fail_named(err, CA_REFUSED, "job-exists", "there is a job %s already", wanted);
-            ca_hint(err, "certmill batch resume %s goes on with it; a new one needs another name",
-                    wanted);
+            ca_hint(err, "certmill batch show %s says how it stands, and certmill batch resume %s "
+                    "goes on with it when it is not completed; a new one needs another name",
+                    wanted, wanted);
         }
         return st == CA_OK ? copy_text(ca_bytes_str(wanted), out, err) : st;
     }

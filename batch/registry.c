@@ -256,6 +256,19 @@ void batch_registry_close(struct batch_registry *registry)
     free(registry);
 }
 
+enum ca_status batch_registry_use_reserve(struct batch_registry *registry, struct ca_error *err)
+{
+    char *dir = strdup(store_dir(registry->store));
+    enum ca_status st;
+
+    if (dir == NULL) return ca_fail(err, CA_NOMEM, "no memory for the store's path");
+    store_close(registry->store);
+    registry->store = NULL;
+    st = store_open(dir, STORE_WRITE, &registry->store, err);
+    free(dir);
+    return st == CA_OK ? store_reserve_release(registry->store, err) : st;
+}
+
 /* ---- The passphrase ---- */
 
 static enum ca_status check_passphrase(struct batch_registry *registry, struct ca_error *err)

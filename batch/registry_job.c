@@ -255,7 +255,9 @@ void batch_job_describe(const struct batch_registry *registry, const struct batc
     (void)registry;
     batch_uuid_format(row->uuid, uuid);
     ca_hex_encode(ca_bytes_of(row->profile, sizeof(row->profile)), hash);
-    ca_buf_printf(out, "{\"job\":%" PRIu32, view->number);
+    ca_buf_append_str(out, "{\"job\":");
+    ca_json_append_string(out, row->name);
+    ca_buf_printf(out, ",\"number\":%" PRIu32, view->number);
     member_text(out, "name", row->name);
     ca_buf_printf(out, ",\"uuid\":\"%s\",\"state\":\"%s\"", uuid, view->state);
     describe_args(row->spec, out);

@@ -81,7 +81,7 @@ CA_MUST_CHECK enum ca_status batch_job_each(struct batch_registry *registry,
                                                                     const struct batch_job_view *v,
                                                                     struct ca_error *err),
                                             void *ctx, struct ca_error *err);
-/* JSON object of a job: job, name, uuid, state, ca, template, validity, inputs, out_dir,
+/* JSON object of a job: job and name (the same, as in the summary), number, uuid, state, ca, template, validity, inputs, out_dir,
  * created_at, updated_at, done, issued, rejected, seconds, certs_per_second, profile, and summary
  * when completed. */
 void batch_job_describe(const struct batch_registry *registry, const struct batch_job_view *view,

@@ -278,10 +278,17 @@ static enum ca_status check_not_after(const struct ca_profile *profile, int64_t 
     if (spec->short_lived && not_after_s - now_s > SHORT_LIVED_MAX_S)
         return ca_refuse(err, CA_REASON_VALIDITY_REFUSED,
                          "a CA for short-lived certificates issues for at most 7 days");
-    if (not_after_s > spec->issuer->cert.not_after_s)
-        return ca_refuse(err, CA_REASON_VALIDITY_PAST_CA,
-                         "The certificate validity specified exceeds the certificate authority "
-                         "validity");
+    if (not_after_s > spec->issuer->cert.not_after_s) {
+        char ca_ends[CA_TIME_TEXT_MAX];
+
+        ca_time_format(spec->issuer->cert.not_after_s, ca_ends);
+        (void)ca_refuse(err, CA_REASON_VALIDITY_PAST_CA,
+                        "The certificate validity specified exceeds the certificate authority "
+                        "validity");
+        ca_hint(err, "the CA's certificate ends at %s: give a shorter --validity, or renew it",
+                ca_ends);
+        return CA_REFUSED;
+    }
     return CA_OK;
 }
 

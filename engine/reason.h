@@ -2,7 +2,7 @@
  * Why a request was refused: a stable code for scripts, the rule it broke, and what a status it is.
  *
  * Numbers are stored in the result rows of a job and never change their meaning; new ones are
- * added at the end. The code is what results.ndjson shows.
+ * added at the end (33 belongs to no reason yet). The code is what results.ndjson shows.
  *
  * Thread: constant data.
  */
@@ -46,7 +46,6 @@
     X(30, VALIDITY_REFUSED, "validity-refused", CA_REFUSED, "template: validity")                  \
     X(31, PATH_LENGTH, "path-length", CA_REFUSED, "RFC 5280 4.2.1.9")                              \
     X(32, TEMPLATE_NOT_FOR_ISSUER, "template-not-for-issuer", CA_REFUSED, "template: issuer")      \
-    X(33, DUPLICATE_ID, "duplicate-id", CA_DUPLICATE, "manifest line: id")                         \
     X(34, NAME_TOO_LONG, "name-too-long", CA_REFUSED, "RFC 5280 appendix A.1")                     \
     X(35, TOO_MANY_NAMES, "too-many-names", CA_REFUSED, "limit: 1000 names")
 

@@ -254,6 +254,10 @@ static int run_update(struct cli *cli)
         st = batch_ca_update(registry, cli->operands[0], state, ca_buf_view(&revocation), &err);
         st = blame_revocation(cli, st, &err);
     }
+    if (st == CA_OK && store_reserve_check(registry->store, NULL) != CA_OK) {
+        log_notice(cli, "the disk was full and the store's reserve is given up: make room, then "
+                        "certmill init --reserve 16M, before anything is issued");
+    }
     if (st == CA_OK) st = cmd_ca_print_state(cli, registry, cli->operands[0], &err);
     batch_registry_close(registry);
     ca_buf_clear(&revocation);

@@ -1,6 +1,7 @@
 /* A CA's life after its activation: expiry, update, delete, restore and the end. */
 #include "batch/registry_ca.h"
 #include "engine/ca_config.h"
+#include "io/fault_testing.h"
 #include "tests/support/store_fixture.h"
 
 #include <setjmp.h>
@@ -52,6 +53,38 @@ static void an_unknown_ca_is_no_such_ca_for_every_operation(void **state)
 }
 
 /* ---- Time and update ---- */
+
+/* What the reserve is for: a CA can be stopped on a full disk too. */
+static void a_ca_is_disabled_on_a_full_disk_from_the_reserve(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_ca ca;
+
+    store_fixture_create(f, "root", true);
+    store_fixture_activate(f, "root", NULL);
+    assert_int_equal(store_reserve_check(f->registry->store, &f->err), CA_OK);
+    assert_int_equal(fault_testing_setup("store.commit:1=ENOSPC", NULL, NULL), CA_OK);
+    assert_int_equal(batch_ca_update(f->registry, "root", SCHEMA_CA_DISABLED,
+                                     (struct ca_bytes){ 0 }, &f->err), CA_OK);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    assert_int_equal(batch_ca_find(f->registry, NULL, "root", &ca, &f->err), CA_OK);
+    assert_string_equal(batch_ca_status_name(&ca), "DISABLED");
+    batch_ca_clear(&ca);
+    /* Given up: issuing would refuse to start. */
+    assert_refused(store_reserve_check(f->registry->store, &f->err), &f->err, "no-reserve");
+}
+
+static void a_disk_that_stays_full_is_said_to_be(void **state)
+{
+    struct store_fixture *f = *state;
+
+    store_fixture_create(f, "root", true);
+    store_fixture_activate(f, "root", NULL);
+    assert_int_equal(fault_testing_setup("store.commit:1+=ENOSPC", NULL, NULL), CA_OK);
+    assert_int_equal(batch_ca_update(f->registry, "root", SCHEMA_CA_DISABLED,
+                                     (struct ca_bytes){ 0 }, &f->err), CA_FULL);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+}
 
 static void a_ca_expires_after_the_last_second_of_its_certificate(void **state)
 {
@@ -312,6 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_unknown_ca_is_no_such_ca_for_every_operation),
+        TEST(a_ca_is_disabled_on_a_full_disk_from_the_reserve),
+        TEST(a_disk_that_stays_full_is_said_to_be),
         TEST(a_ca_expires_after_the_last_second_of_its_certificate),
         TEST(disabling_and_enabling_move_the_time_of_the_last_change),
         TEST(an_update_replaces_the_half_it_names),

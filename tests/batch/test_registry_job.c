@@ -646,7 +646,7 @@ static void a_completed_job_is_described_with_its_counts(void **state)
     assert_string_equal(text_of(text, "created_at"), "2026-09-21T14:13:20.000Z");
     assert_int_equal(strlen(text_of(text, "uuid")), 36);
     assert_int_equal(strlen(text_of(text, "profile")), 64);
-    assert_int_equal(json_integer_value(json_object_get(text, "job")), 1);
+    assert_int_equal(json_integer_value(json_object_get(text, "number")), 1);
     assert_int_equal(json_integer_value(json_object_get(text, "done")), 20);
     assert_int_equal(json_integer_value(json_object_get(text, "issued")), 16);
     assert_int_equal(json_integer_value(json_object_get(text, "rejected")), 4);

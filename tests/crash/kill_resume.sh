@@ -155,7 +155,7 @@ while [ "$done_kills" -lt "$kills" ]; do
         [ "$code" -eq 0 ] || [ "$code" -eq 3 ] || fail "exit $code: $(cat "$work/stderr")"
         break
     done
-    number=$("$certmill" batch show "$name" --json | jq .job)
+    number=$("$certmill" batch show "$name" --json | jq .number)
     check_finished "$out" "$number"
     # The same verdicts as the unbroken run, request by request.
     for side in "$work/whole" "$out"; do
