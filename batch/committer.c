@@ -106,6 +106,7 @@ static enum ca_status put_job(struct store_txn *txn, const struct batch_group *g
     }
     row->done = last->first_ordinal + last->count;
     row->updated_ms = group->now_ms;
+    row->elapsed_ms = group->elapsed_ms;
     memcpy(input.digest, last->digest, sizeof(input.digest));
     ca_buf_init(&value, 4096);
     schema_encode_input(&input, &value);
@@ -293,6 +294,7 @@ static void commit_group(struct committer *c)
     int fault = fault_hit(FAULT_GROUP);
     enum ca_status st;
 
+    group.elapsed_ms = spec->earlier_ms + (uint64_t)(began_ms - spec->begun_ms);
     if (spec->published(spec->ctx, &published)) {
         spec->job->row.out_done = published.done;
         memcpy(spec->job->row.out_lengths, published.lengths.octets,

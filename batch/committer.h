@@ -26,6 +26,7 @@ struct batch_group {
     struct batch_chunk *const *chunks;      /* consecutive, in order */
     size_t chunk_count;
     struct batch_job *job;                  /* NULL: a single issue; its row moves on on CA_OK */
+    uint64_t elapsed_ms;                    /* run time of the job so far, over all its runs */
     /* Put into the same transaction after everything else; may be NULL. */
     enum ca_status (*also)(void *ctx, struct store_txn *txn, struct ca_error *err);
     void *also_ctx;
@@ -51,6 +52,8 @@ struct batch_committer_spec {
     struct batch_queue *done, *outbox;      /* chunks in, chunks on */
     size_t chunks_total, workers;
     unsigned linger_ms;
+    int64_t begun_ms;                       /* of this run, CLOCK_MONOTONIC */
+    uint64_t earlier_ms;                    /* run time of the job's earlier runs */
     struct batch_live *live;
     /* What the outbox has synced since last asked; false: nothing new. */
     bool (*published)(void *ctx, struct batch_published *out);

@@ -26,16 +26,50 @@ static bool is_hex(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* At the octet behind a backslash. */
-static bool skip_escape(struct cursor *c)
+static uint32_t hex4(const uint8_t *p)
 {
-    if (c->at == c->end) return false;
-    if (*c->at != 'u') return memchr("\"\\/bfnrt", *c->at++, 8) != NULL;
+    uint32_t value = 0;
+
+    for (int i = 0; i < 4; i++) {
+        uint32_t digit = p[i] <= '9' ? (uint32_t)p[i] - '0' : ((uint32_t)p[i] | 0x20) - 'a' + 10;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* At the "u" of an escape. */
+static bool skip_hex(struct cursor *c, uint32_t *code)
+{
     c->at++;
     for (int i = 0; i < 4; i++) {
         if (c->at == c->end || !is_hex(*c->at++)) return false;
     }
+    *code = hex4(c->at - 4);
     return true;
+}
+
+/* At the octet behind a backslash. Half a surrogate pair is no character (RFC 8259 8.2). */
+static bool skip_escape(struct cursor *c)
+{
+    uint32_t code, low;
+
+    if (c->at == c->end) return false;
+    if (*c->at != 'u') return memchr("\"\\/bfnrt", *c->at++, 8) != NULL;
+    if (!skip_hex(c, &code)) return false;
+    if (code < 0xd800 || code > 0xdfff) return true;
+    if (code > 0xdbff || c->end - c->at < 2 || c->at[0] != '\\' || c->at[1] != 'u') return false;
+    c->at++;
+    return skip_hex(c, &low) && low >= 0xdc00 && low <= 0xdfff;
+}
+
+/* Behind the first octet of a character that is not ASCII. */
+static bool skip_character(struct cursor *c)
+{
+    const uint8_t *start = c->at - 1;
+    size_t len = ca_utf8_sequence(ca_bytes_of(start, (size_t)(c->end - start)));
+
+    c->at = start + len;
+    return len > 0;
 }
 
 /* A string with its quotes; *out is the text between them, still escaped. */
@@ -54,6 +88,7 @@ static bool skip_string(struct cursor *c, struct ca_bytes *out)
         }
         if (octet < 0x20) return false;
         if (octet == '\\' && !skip_escape(c)) return false;
+        if (octet >= 0x80 && !skip_character(c)) return false;
     }
     return false;
 }
@@ -167,17 +202,6 @@ bool batch_manifest_is_ours(struct ca_bytes name)
            name_is(name, "detail") || name_is(name, "rule");
 }
 
-static uint32_t hex4(const uint8_t *p)
-{
-    uint32_t value = 0;
-
-    for (int i = 0; i < 4; i++) {
-        uint32_t digit = p[i] <= '9' ? (uint32_t)p[i] - '0' : ((uint32_t)p[i] | 0x20) - 'a' + 10;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
 static size_t put_utf8(uint8_t *out, uint32_t code)
 {
     if (code < 0x80) {
@@ -202,21 +226,17 @@ static size_t put_utf8(uint8_t *out, uint32_t code)
     return 4;
 }
 
-/* One \uXXXX, or a pair of surrogates, at *at (behind the "\u"); false for a lone surrogate. */
-static bool unescape_unicode(const uint8_t **at, const uint8_t *end, uint32_t *code)
+/* One \uXXXX, or a pair of surrogates (whole: checked when the line was split), at *at, which is
+ * behind the "\u". */
+static uint32_t unescape_unicode(const uint8_t **at)
 {
-    *code = hex4(*at);
-    *at += 4;
-    if (*code < 0xd800 || *code > 0xdfff) return true;
-    if (*code > 0xdbff || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u') return false;
-    {
-        uint32_t low = hex4(*at + 2);
+    uint32_t code = hex4(*at);
 
-        if (low < 0xdc00 || low > 0xdfff) return false;
-        *code = 0x10000 + ((*code - 0xd800) << 10) + (low - 0xdc00);
-        *at += 6;
-    }
-    return true;
+    *at += 4;
+    if (code < 0xd800 || code > 0xdfff) return code;
+    code = 0x10000 + ((code - 0xd800) << 10) + (hex4(*at + 2) - 0xdc00);
+    *at += 6;
+    return code;
 }
 
 static uint8_t plain_escape(uint8_t c)
@@ -231,8 +251,8 @@ static uint8_t plain_escape(uint8_t c)
     }
 }
 
-/* A raw JSON string value into the arena; never longer than it was. False: a lone surrogate. */
-static bool unescape(struct ca_bytes value, struct ca_buf *arena, struct ca_bytes *out)
+/* A raw JSON string value into the arena; never longer than it was. */
+static struct ca_bytes unescape(struct ca_bytes value, struct ca_buf *arena)
 {
     const uint8_t *at = value.data + 1, *end = value.data + value.len - 1;
     uint8_t *start = ca_buf_extend(arena, value.len), *to = start;
@@ -241,7 +261,6 @@ static bool unescape(struct ca_bytes value, struct ca_buf *arena, struct ca_byte
     while (at < end) {
         const uint8_t *slash = memchr(at, '\\', (size_t)(end - at));
         size_t plain = slash == NULL ? (size_t)(end - at) : (size_t)(slash - at);
-        uint32_t code;
 
         memcpy(to, at, plain);
         to += plain;
@@ -253,12 +272,10 @@ static bool unescape(struct ca_bytes value, struct ca_buf *arena, struct ca_byte
             continue;
         }
         at++;
-        if (!unescape_unicode(&at, end, &code)) return false;
-        to += put_utf8(to, code);
+        to += put_utf8(to, unescape_unicode(&at));
     }
-    *out = ca_bytes_of(start, (size_t)(to - start));
-    arena->len -= value.len - out->len;
-    return true;
+    arena->len -= value.len - (size_t)(to - start);
+    return ca_bytes_of(start, (size_t)(to - start));
 }
 
 static bool is_string(struct ca_bytes value) { return value.data[0] == '"'; }
@@ -273,8 +290,7 @@ static enum ca_status read_id(struct ca_bytes value, struct ca_buf *arena, struc
     if (is_null(value)) return CA_OK;
     if (!is_string(value))
         return ca_refuse(err, CA_REASON_BAD_ID, "the id is no string");
-    if (!unescape(value, arena, &text))
-        return ca_refuse(err, CA_REASON_BAD_JSON, "half a surrogate pair in the id");
+    text = unescape(value, arena);
     if (text.len == 0 || text.len > BATCH_ID_MAX)
         return ca_refuse(err, CA_REASON_BAD_ID, "the id has %zu octets, 1 to %d are allowed",
                          text.len, BATCH_ID_MAX);
@@ -293,8 +309,7 @@ static enum ca_status read_member(const struct batch_member *member, struct ca_b
                          (const char *)member->name.data);
     if (!is_string(member->value))
         return ca_refuse(err, CA_REASON_NO_REQUEST, "the member \"csr\" is no string");
-    if (!unescape(member->value, arena, &out->csr))
-        return ca_refuse(err, CA_REASON_BAD_JSON, "half a surrogate pair in the csr");
+    out->csr = unescape(member->value, arena);
     return CA_OK;
 }
 

@@ -35,8 +35,8 @@ struct batch_manifest_line {
     struct ca_bytes csr;                /* unescaped: PEM, or base64 of DER */
 };
 
-/* Splits a line into its members: one object of scalars, nothing around it, no name twice. CA_MALFORMED
- * (bad-json). */
+/* Splits a line into its members: one object of scalars, nothing around it, no name twice, all of it
+ * UTF-8. CA_MALFORMED (bad-json). */
 CA_MUST_CHECK enum ca_status batch_manifest_split(struct ca_bytes line,
                                                   struct batch_member_list *out,
                                                   struct ca_error *err);

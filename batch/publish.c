@@ -61,8 +61,8 @@ static enum ca_status open_all(struct batch_publish *publish, struct ca_error *e
     if (st == CA_OK) st = open_outbox(publish, err);
     if (st != CA_OK || spec->fresh) return st;
     if (publish->done < committed)
-        st = batch_resume_fill(spec->store, spec->job, publish->done, committed, publish->outbox,
-                               err);
+        st = batch_resume_fill(spec->store, spec->job, publish->done, committed, spec->stopping,
+                               spec->ctx, publish->outbox, err);
     publish->done = committed;
     return st == CA_OK ? sync_files(publish, err) : st;
 }
@@ -83,6 +83,14 @@ enum ca_status batch_publish_open(const struct batch_publish_spec *spec,
     }
     *out = publish;
     return CA_OK;
+}
+
+void batch_publish_discard(struct batch_publish *publish)
+{
+    if (publish == NULL) return;
+    outbox_discard(publish->outbox);
+    publish->outbox = NULL;
+    batch_publish_close(publish);
 }
 
 void batch_publish_close(struct batch_publish *publish)

@@ -17,6 +17,7 @@ struct batch_publish_spec {
     bool fresh;                             /* no part files of this job are expected */
     bool no_uring;
     struct batch_queue *outbox, *free;      /* committed chunks in, empty ones back */
+    bool (*stopping)(void *ctx);            /* asked while the part files are filled up */
     /* After every 32 groups: the files are synced up to here. */
     void (*synced)(void *ctx, const struct batch_published *published);
     /* Outputs cannot be written any more; chunks go on being returned. */
@@ -24,7 +25,7 @@ struct batch_publish_spec {
     void *ctx;
 };
 
-/* CA_REFUSED "output-directory". */
+/* CA_REFUSED "output-directory"; CA_AGAIN when stopping said so. */
 CA_MUST_CHECK enum ca_status batch_publish_open(const struct batch_publish_spec *spec,
                                                 struct batch_publish **out,
                                                 struct ca_error *err);
@@ -38,5 +39,7 @@ CA_MUST_CHECK enum ca_status batch_publish_finish(struct batch_publish *publish,
                                                   struct ca_bytes summary, struct ca_error *err);
 uint64_t batch_publish_syncs(const struct batch_publish *publish);
 void batch_publish_close(struct batch_publish *publish);
+/* The same for a new job's run that published nothing: removes its part files too. */
+void batch_publish_discard(struct batch_publish *publish);
 
 #endif

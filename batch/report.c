@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 _Static_assert(OUTBOX_FILE_COUNT == 3, "one buffer for each output file");
 
@@ -59,6 +60,17 @@ static void add_member(struct ca_buf *out, const struct batch_member *member)
     ca_buf_append_bytes(out, member->value);
 }
 
+/* A name with an escape in it could be one of ours in disguise, and speak for us. */
+static bool names_are_plain(const struct batch_member_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ca_bytes *name = &list->members[i].name;
+
+        if (name->len > 0 && memchr(name->data, '\\', name->len) != NULL) return false;
+    }
+    return true;
+}
+
 /* The refused record in a form that is an input again once it is mended: the members of a manifest
  * line as they stood, anything else as "csr". */
 static void add_record(struct ca_buf *out, const struct schema_result *result)
@@ -66,7 +78,7 @@ static void add_record(struct ca_buf *out, const struct schema_result *result)
     struct batch_member_list list;
 
     if (result->record_kind == SCHEMA_RECORD_LINE &&
-        batch_manifest_split(result->record, &list, NULL) == CA_OK) {
+        batch_manifest_split(result->record, &list, NULL) == CA_OK && names_are_plain(&list)) {
         for (size_t i = 0; i < list.count; i++) {
             if (!batch_manifest_is_ours(list.members[i].name)) add_member(out, &list.members[i]);
         }

@@ -125,7 +125,8 @@ static enum ca_status flush(struct fill *fill, struct ca_error *err)
 }
 
 enum ca_status batch_resume_fill(struct store *store, const struct batch_job *job, uint64_t from,
-                                 uint64_t to, struct outbox *outbox, struct ca_error *err)
+                                 uint64_t to, bool (*stopping)(void *ctx), void *ctx,
+                                 struct outbox *outbox, struct ca_error *err)
 {
     /* A refused record of 16 KiB can become 96 KiB of escapes: 256 rows fit in any case. */
     enum { STEP = 256 };
@@ -138,7 +139,8 @@ enum ca_status batch_resume_fill(struct store *store, const struct batch_job *jo
     while (from < to && st == CA_OK) {
         uint64_t end = to - from < STEP ? to : from + STEP;
 
-        st = fill_some(&fill, store, from, end, err);
+        st = stopping(ctx) ? ca_fail(err, CA_AGAIN, "stopped")
+                           : fill_some(&fill, store, from, end, err);
         if (st == CA_OK) st = flush(&fill, err);
         from = end;
     }
@@ -178,12 +180,14 @@ static enum ca_status count_some(struct store *store, const struct batch_job *jo
 }
 
 enum ca_status batch_resume_count(struct store *store, const struct batch_job *job,
+                                  bool (*stopping)(void *ctx), void *ctx,
                                   uint64_t by_reason[CA_REASON_COUNT], struct ca_error *err)
 {
     uint64_t ordinal = 0;
 
     while (ordinal < job->row.done) {
-        enum ca_status st = count_some(store, job, &ordinal, by_reason, err);
+        enum ca_status st = stopping(ctx) ? ca_fail(err, CA_AGAIN, "stopped")
+                                          : count_some(store, job, &ordinal, by_reason, err);
 
         if (st != CA_OK) return st;
     }

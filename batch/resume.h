@@ -22,13 +22,16 @@ CA_MUST_CHECK enum ca_status batch_resume_position(struct store *store,
                                                    uint8_t digest[SCHEMA_HASH_LEN],
                                                    struct ca_error *err);
 
-/* Appends the ordinals from..to (exclusive) of a job to the outbox. */
+/* Appends the ordinals from..to (exclusive) of a job to the outbox. stopping is asked now and then;
+ * once it says true: CA_AGAIN. */
 CA_MUST_CHECK enum ca_status batch_resume_fill(struct store *store, const struct batch_job *job,
-                                               uint64_t from, uint64_t to, struct outbox *outbox,
-                                               struct ca_error *err);
+                                               uint64_t from, uint64_t to,
+                                               bool (*stopping)(void *ctx), void *ctx,
+                                               struct outbox *outbox, struct ca_error *err);
 
-/* Rejections of a job by reason, from its result rows. */
+/* Rejections of a job by reason, from its result rows. stopping as above. */
 CA_MUST_CHECK enum ca_status batch_resume_count(struct store *store, const struct batch_job *job,
+                                                bool (*stopping)(void *ctx), void *ctx,
                                                 uint64_t by_reason[CA_REASON_COUNT],
                                                 struct ca_error *err);
 

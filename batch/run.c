@@ -38,7 +38,6 @@ struct batch_run {
     uint64_t earlier_ms;            /* run time of the job's earlier runs */
     struct schema_clock clock_row;  /* as the run began: last tick, highest time */
     bool lock_held;
-    bool mine;                      /* under the lock the job's row was found unchanged */
 
     struct batch_live live;
     _Atomic bool stopping;          /* relaxed: a hint to give up sooner; the queues order the rest */
@@ -206,7 +205,8 @@ static void *committer_main(void *arg)
         .store = run->registry->store, .plan = &run->plan, .clock = &run->registry->clock,
         .job = run->job, .done = run->done, .outbox = run->outbox,
         .chunks_total = run->chunk_count, .workers = run->spec.workers,
-        .linger_ms = run->spec.commit_linger_ms, .live = &run->live,
+        .linger_ms = run->spec.commit_linger_ms, .begun_ms = run->begun_ms,
+        .earlier_ms = run->earlier_ms, .live = &run->live,
         .published = take_published, .failed = run_failed, .ctx = run,
     };
 
@@ -309,16 +309,22 @@ static void publish_all(struct batch_run *run, struct batch_publish *publish)
     run->outbox_syncs = batch_publish_syncs(publish);
 }
 
-/* A new job's run that did not begin leaves no part files: they would keep the directory from the
- * next job, and nothing could resume this one. */
-static void close_publish(struct batch_run *run, struct batch_publish *publish)
+/* A new job's run that did not begin, or was refused before anything was committed (an input without
+ * any request), leaves no trace: part files would keep the directory from the next job, and nothing
+ * could be resumed. Asked when the committer has ended. */
+static bool leaves_no_trace(struct batch_run *run)
 {
-    bool begun;
+    bool useless;
 
     (void)pthread_mutex_lock(&run->lock);
-    begun = run->begun;
+    useless = !run->begun || (run->error.status == CA_REFUSED && run->job->row.done == 0);
     (void)pthread_mutex_unlock(&run->lock);
-    if (run->spec.fresh && !begun) batch_publish_discard(publish);
+    return run->spec.fresh && useless;
+}
+
+static void close_publish(struct batch_run *run, struct batch_publish *publish)
+{
+    if (leaves_no_trace(run)) batch_publish_discard(publish);
     else batch_publish_close(publish);
 }
 
@@ -330,14 +336,13 @@ static void *outbox_main(void *arg)
         .no_uring = run->spec.no_uring, .outbox = run->outbox, .free = run->free,
         .stopping = run_stopping, .synced = put_published, .failed = run_failed, .ctx = run,
     };
-    const struct batch_resume_stop stop = { .asked = run_stopping, .ctx = run };
     struct batch_publish *publish = NULL;
     struct ca_error err;
     enum ca_status st = batch_publish_open(&spec, &publish, &err);
 
     if (st == CA_OK)
-        st = batch_resume_count(run->registry->store, run->job, &stop, run->totals.by_reason,
-                                &err);
+        st = batch_resume_count(run->registry->store, run->job, run_stopping, run,
+                                run->totals.by_reason, &err);
     if (st != CA_OK) batch_run_stop(run, &err);
     tell(run, &run->outbox_opening, st == CA_OK);
     if (st == CA_OK) publish_all(run, publish);
@@ -387,7 +392,6 @@ static enum ca_status check_store(struct batch_run *run, struct ca_error *err)
     if (st == CA_OK) st = batch_registry_issuing_time(run->registry, txn, &now_ms, err);
     if (st == CA_OK) st = batch_registry_read_clock(txn, &run->clock_row, err);
     if (st == CA_OK) st = batch_job_recheck(txn, run->job, err);
-    run->mine = st == CA_OK;
     store_abort(txn);
     return st;
 }
@@ -514,6 +518,17 @@ static void run_free(struct batch_run *run)
     free(run);
 }
 
+/* What a person reads when a run ended early: what is safe, and how to go on. */
+static void explain_end(const struct batch_run *run, struct ca_error *err)
+{
+    const struct schema_job *row = &run->job->row;
+
+    if (err == NULL) return;
+    ca_hint(err, "%llu requests are durable in the store (%llu issued, %llu refused); go on with: "
+            "certmill batch resume %s", (unsigned long long)row->done,
+            (unsigned long long)row->issued, (unsigned long long)row->rejected, run->job->name);
+}
+
 enum ca_status batch_run_start(struct batch_registry *registry, struct batch_job *job,
                                const struct batch_run_spec *spec, struct batch_run **out,
                                struct ca_error *err)
@@ -545,6 +560,7 @@ enum ca_status batch_run_start(struct batch_registry *registry, struct batch_job
     }
     if (st != CA_OK) {
         if (spec->fresh) forget_job(run);
+        else if (st == CA_AGAIN) explain_end(run, err);
         run_free(run);
         return st;
     }
@@ -576,17 +592,6 @@ bool batch_run_wait(struct batch_run *run, int timeout_ms, struct batch_progress
     return finished;
 }
 
-/* What a person reads when a run ended early: what is safe, and how to go on. */
-static void explain_end(const struct batch_run *run, struct ca_error *err)
-{
-    const struct schema_job *row = &run->job->row;
-
-    if (err == NULL) return;
-    ca_hint(err, "%llu requests are durable in the store (%llu issued, %llu refused); go on with: "
-            "certmill batch resume %s", (unsigned long long)row->done,
-            (unsigned long long)row->issued, (unsigned long long)row->rejected, run->job->name);
-}
-
 enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *result,
                               struct ca_error *err)
 {
@@ -606,11 +611,15 @@ enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *re
             row->out_done = run->published.done;
             memcpy(row->out_lengths, run->published.lengths.octets, sizeof(row->out_lengths));
         }
-        /* Best effort: a store that cannot be written has said why already, and a job found RUNNING
-         * without a run is shown as interrupted. */
-        (void)!put_job_row(run, NULL);
         make_summary(run, st == CA_AGAIN ? "interrupted" : "failed");
-        explain_end(run, &first);
+        if (leaves_no_trace(run)) {
+            forget_job(run);
+        } else {
+            /* Best effort: a store that cannot be written has said why already, and a job found
+             * RUNNING without a run is shown as interrupted. */
+            (void)!put_job_row(run, NULL);
+            explain_end(run, &first);
+        }
         if (err != NULL) *err = first;
     }
     result->state = row->state;

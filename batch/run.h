@@ -21,6 +21,10 @@ struct batch_run_spec {
     bool no_uring;                  /* plain system calls */
     bool fresh;                     /* a new job (false: resume) */
     const char *certmill_version;   /* for the summary */
+    /* Asked by batch_run_start about every 20 ms while the run opens, which takes long where much
+     * has to be read again; true: stop. NULL: never. */
+    bool (*interrupted)(void *ctx);
+    void *interrupted_ctx;
 };
 
 struct batch_progress {
@@ -32,8 +36,11 @@ struct batch_progress {
 };
 
 /*
- * job: a job row as batch_job_create or batch_job_load left it; taken over (and freed at join). Locks the store
- * for runs. Errors here leave the job as it was, resumable.
+ * job: a job row as batch_job_create or batch_job_load left it; taken over (and freed at join). Locks
+ * the store for runs. Errors here leave an old job as it was, resumable, and nothing of a new one.
+ *   CA_REFUSED "run-active"   another run has the lock
+ *   CA_REFUSED "job-changed"  another process ran the job after it was loaded
+ *   CA_AGAIN "interrupted"    spec->interrupted said so
  */
 CA_MUST_CHECK enum ca_status batch_run_start(struct batch_registry *registry,
                                              struct batch_job *job,

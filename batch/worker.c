@@ -143,14 +143,17 @@ static enum ca_status check_item(struct batch_worker *worker, struct batch_chunk
     return st;
 }
 
-static void check_chunk(struct batch_worker *worker, struct batch_chunk *chunk)
+static void check_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
+                        bool (*stopping)(void *ctx), void *ctx)
 {
     struct ca_error err;
 
     for (size_t i = 0; i < worker->plan->profile_count; i++)
         worker->dates[i].state = DATES_UNKNOWN;
     for (uint32_t i = 0; i < chunk->count; i++) {
-        enum ca_status st = check_item(worker, chunk, &chunk->items[i], &err);
+        enum ca_status st = stopping != NULL && stopping(ctx)
+                                ? ca_fail(&err, CA_AGAIN, "stopped")
+                                : check_item(worker, chunk, &chunk->items[i], &err);
 
         if (st == CA_OK) continue;
         if (!ca_status_is_request(st)) {
@@ -288,8 +291,10 @@ static void sign_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
 
 static void encode_chunk(struct batch_chunk *chunk)
 {
-    enum ca_status st;
+    /* Before its spans are followed: one that did not fit leads nowhere. */
+    enum ca_status st = ca_buf_status(&chunk->details, "a chunk's details", &chunk->fatal);
 
+    if (st != CA_OK) return;
     for (uint32_t i = 0; i < chunk->count; i++) {
         struct batch_item *item = &chunk->items[i];
         struct schema_result result;
@@ -306,7 +311,6 @@ static void encode_chunk(struct batch_chunk *chunk)
         batch_report_item(chunk->first_ordinal + i, &result, item->not_after_s, der, chunk->out);
     }
     st = ca_buf_status(&chunk->rows, "a chunk's result rows", &chunk->fatal);
-    if (st == CA_OK) st = ca_buf_status(&chunk->details, "a chunk's details", &chunk->fatal);
     for (size_t i = 0; i < 3 && st == CA_OK; i++) {
         st = ca_buf_status(&chunk->out[i], "a chunk's output", &chunk->fatal);
     }
@@ -315,7 +319,7 @@ static void encode_chunk(struct batch_chunk *chunk)
 void batch_worker_process(struct batch_worker *worker, struct batch_chunk *chunk,
                           bool (*stopping)(void *ctx), void *ctx)
 {
-    check_chunk(worker, chunk);
+    check_chunk(worker, chunk, stopping, ctx);
     if (chunk->fatal.status == CA_OK) prove_chunk(worker, chunk, stopping, ctx);
     if (chunk->fatal.status == CA_OK) build_chunk(worker, chunk);
     if (chunk->fatal.status == CA_OK) sign_chunk(worker, chunk, stopping, ctx);

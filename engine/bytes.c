@@ -186,14 +186,13 @@ enum ca_status ca_hex_decode(const char *text, uint8_t *out, size_t cap, size_t 
     return CA_OK;
 }
 
-/* Length of the valid UTF-8 sequence at text (RFC 3629: shortest form, no surrogates, at most
- * U+10FFFF), 0 when there is none. */
-static size_t utf8_sequence(struct ca_bytes text)
+size_t ca_utf8_sequence(struct ca_bytes text)
 {
     const uint8_t *p = text.data;
     size_t len = 0;
     uint8_t low = 0x80, high = 0xbf;
 
+    if (text.len == 0) return 0;
     if (p[0] < 0x80) return 1;
     if (p[0] >= 0xc2 && p[0] <= 0xdf) len = 2;
     if (p[0] >= 0xe0 && p[0] <= 0xef) len = 3;
@@ -241,7 +240,7 @@ void ca_json_append_escaped(struct ca_buf *out, struct ca_bytes text)
             i++;
             continue;
         }
-        step = utf8_sequence(ca_bytes_of(text.data + i, text.len - i));
+        step = ca_utf8_sequence(ca_bytes_of(text.data + i, text.len - i));
         if (step > 1) {
             i += step;
             continue;

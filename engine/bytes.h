@@ -102,6 +102,10 @@ void ca_hex_encode(struct ca_bytes in, char *out);
 CA_MUST_CHECK enum ca_status ca_hex_decode(const char *text, uint8_t *out, size_t cap, size_t *len,
                                            struct ca_error *err);
 
+/* Length of the valid UTF-8 sequence at the start of text (RFC 3629: shortest form, no surrogates,
+ * at most U+10FFFF), 0 when there is none. */
+size_t ca_utf8_sequence(struct ca_bytes text);
+
 /* Appends text as the inside of a JSON string (no quotes): ", \, controls and DEL escaped; octets
  * that are not valid UTF-8 become \ufffd, so that the result is always valid JSON. */
 void ca_json_append_escaped(struct ca_buf *out, struct ca_bytes text);

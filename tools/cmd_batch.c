@@ -28,7 +28,7 @@ static const struct command_option run_options[] = {
     { "ca", "N", OPTION_REQUIRED, "the issuing CA, by name or ARN", 0 },
     { "out", "DIR", OPTION_REQUIRED, "where certs.pem and the rest go; empty or not there", 0 },
     { "template", "T", 0, "template, by name or ARN (EndEntityCertificate)", 0 },
-    { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=365,Type=DAYS or a time", 0 },
+    { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=1,Type=YEARS or a time (365d)", 0 },
     { "job", "NAME", 0, "what the job is called (job-1, job-2, ...)", 0 },
     { "per-file", NULL, 0, "also one PEM file for each certificate", 0 },
     RUN_OPTIONS,
@@ -58,6 +58,15 @@ static void block_signals(sigset_t *set)
     /* Before threads start: they inherit it, and only the main thread takes signals. */
     (void)sigprocmask(SIG_BLOCK, set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);     /* a reader that goes away must not end the run */
+}
+
+/* For the run's opening: whether a signal is waiting. */
+static bool interrupted(void *ctx)
+{
+    const struct timespec none = { .tv_nsec = 0 };
+    const sigset_t *set = ctx;
+
+    return sigtimedwait(set, NULL, &none) > 0;
 }
 
 /* Until the run has ended: progress, and the first signal asks it to stop. */
@@ -210,7 +219,7 @@ static int tell(struct cli *cli, const struct outcome *outcome)
 
 /* Runs a job (taken over) to its end and tells of it. */
 static int run_job(struct cli *cli, struct batch_registry *registry, struct batch_job *job,
-                   const struct batch_run_spec *spec, const sigset_t *set)
+                   struct batch_run_spec *spec, sigset_t *set)
 {
     struct outcome outcome = { .status = CA_OK };
     struct batch_run *run = NULL;
@@ -227,9 +236,15 @@ static int run_job(struct cli *cli, struct batch_registry *registry, struct batc
         goto out;
     }
     (void)umask(cli->users_umask);      /* a run creates nothing but its outputs */
+    spec->interrupted = interrupted;
+    spec->interrupted_ctx = set;
     outcome.status = batch_run_start(registry, job, spec, &run, &outcome.err);
     if (outcome.status != CA_OK) {
         /* A new job that did not begin leaves no trace; an old one stays as it was. */
+        if (!spec->fresh && outcome.err.hint[0] == '\0') {
+            ca_hint(&outcome.err, "once that is mended, go on with: certmill batch resume %s",
+                    (const char *)outcome.job.data);
+        }
         code = log_run_error(cli, &outcome.err, !spec->fresh);
         goto out;
     }

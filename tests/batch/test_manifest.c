@@ -71,6 +71,12 @@ static void each_mistake_has_its_reason(void **state)
         { "{\"csr\":\"a\\x\"}", CA_REASON_BAD_JSON },
         { "{\"csr\":\"a\\u12g4\"}", CA_REASON_BAD_JSON },
         { "{\"csr\":\"\\ud800\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"\\ud800\\u0041\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"\\udc00\\ud800\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"\\ud800\\u\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"a\",\"id\":\"\xff\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"a\",\"id\":\"\xc3\"}", CA_REASON_BAD_JSON },
+        { "{\"csr\":\"a\",\"id\":\"\xed\xa0\x80\"}", CA_REASON_BAD_JSON },
         { "{\"csr\":\"tab\there\"}", CA_REASON_BAD_JSON },
         { "{\"csr\":\"a\",\"ordinal\":01}", CA_REASON_BAD_JSON },
         { "{\"csr\":\"a\",\"ordinal\":+1}", CA_REASON_BAD_JSON },
@@ -124,7 +130,8 @@ static void random_line(uint64_t *seed, char *out, size_t cap)
     static const char *const pieces[] = {
         "{", "}", "\"id\"", "\"csr\"", "\"code\"", ":", ":", ",", ",", "\"a\\n\"", "\"\\u00e9\"",
         "\"\\ud83d\\ude00\"", "\"\\udc00\"", "null", "true", "0", "-1.5e+3", "01", " ", "\t", "\"",
-        "\\", "\"x\xc3\xa9\"", "\"\\", "[1]", "{}", "e", "\"\x01\"",
+        "\\", "\"x\xc3\xa9\"", "\"\\", "[1]", "{}", "e", "\"\x01\"", "\"\xc3\"",
+        "\"\xf0\x9f\x98\x80\"", "\xe2", "\"\xed\xa0\x80\"", "\"\\ud83d\"",
     };
     /* Mostly well-formed beginnings, so that the rest is reached. */
     static const char *const starts[] = { "{\"id\":\"a\",", "{\"csr\":\"b\"", "{", "" };
@@ -170,8 +177,6 @@ static void lines_are_judged_as_a_general_json_library_judges_them(void **state)
         object = json_loads(line, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
         theirs = json_is_object(object) && !has_nested(object);
         ours = batch_manifest_split(ca_bytes_str(line), &list, NULL) == CA_OK;
-        /* A lone surrogate is found when the string is unescaped, not when the line is split. */
-        if (strstr(line, "\\udc00") != NULL && ours) theirs = true;
         if (ours != theirs) fail_msg("%s: ours %d, theirs %d", line, ours, theirs);
         if (ours) {
             accepted++;

@@ -1,4 +1,5 @@
 /* The whole pipeline in one process, with a fixed clock, fixed randomness and armed faults. */
+#include "batch/committer.h"
 #include "batch/run.h"
 #include "io/fault_testing.h"
 #include "io/file.h"
@@ -256,6 +257,292 @@ static void every_fault_ends_the_run_and_resume_completes_it(void **state)
     }
 }
 
+static unsigned count_in(const char *dir, const char *name, const char *needle)
+{
+    struct ca_buf text;
+    unsigned count = 0;
+    const char *at;
+
+    read_output(dir, name, &text);
+    ca_buf_append_u8(&text, 0);
+    for (at = strstr((const char *)text.data, needle); at != NULL; at = strstr(at + 1, needle))
+        count++;
+    ca_buf_clear(&text);
+    return count;
+}
+
+static void assert_whole(const struct batch_run_result *result, const char *dir, unsigned count,
+                         unsigned rejected, const char *what)
+{
+    char summary[64];
+
+    (void)snprintf(summary, sizeof(summary), "\"issued\": %u,", count - rejected);
+    if (result->issued != count - rejected || result->rejected != rejected ||
+        count_in(dir, "results.ndjson", "\"issued\"") != count - rejected ||
+        count_in(dir, "certs.pem", "-----BEGIN ") != count - rejected ||
+        count_in(dir, "rejected.ndjson", "\"rejected\"") != rejected ||
+        count_in(dir, "summary.json", summary) != 1)
+        fail_msg("%s: the outputs are not whole", what);
+}
+
+/* One job with this rule armed, then resumed without it. False when the rule was not met. */
+static bool run_into(struct store_fixture *f, const char *name, const char *input,
+                     const char *rule, unsigned count, unsigned rejected)
+{
+    struct batch_run_spec spec = { .workers = 2, .fresh = true, .certmill_version = "t",
+                                   .commit_linger_ms = 1 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    enum ca_status st;
+
+    assert_int_equal(start_job(f, name, input, &ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup(rule, NULL, &f->err), CA_OK);
+    st = run_with(f, job, &spec, &result, &f->err);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    if (st == CA_OK) {
+        assert_whole(&result, ask.out_dir, count, rejected, rule);
+        ca_buf_clear(&result.summary);
+        return false;
+    }
+    ca_buf_clear(&result.summary);
+    assert_int_equal(store_fixture_reopen(f, STORE_WRITE), CA_OK);
+    st = batch_job_load(f->registry, name, NULL, &job, &f->err);
+    /* The commit that was said to have failed after all was the last one. */
+    if (st != CA_OK && strcmp(ca_error_name(&f->err), "job-completed") == 0) return true;
+    if (st != CA_OK) fail_msg("%s: %s", rule, f->err.text);
+    spec.fresh = false;
+    if (run_with(f, job, &spec, &result, &f->err) != CA_OK)
+        fail_msg("%s, resumed: %s", rule, f->err.text);
+    assert_whole(&result, ask.out_dir, count, rejected, rule);
+    ca_buf_clear(&result.summary);
+    return true;
+}
+
+/* Every passage of these points, the first to the last: also those at the very end, where files
+ * have their names already and the job's row does not say so. */
+static void a_failure_anywhere_is_followed_by_a_resume_to_the_same_end(void **state)
+{
+    static const char *const points[] = {
+        "store.begin", "store.commit", "store.committed", "outbox.rename", "outbox.dirsync",
+        "outbox.sync", "group",
+    };
+    struct store_fixture *f = *state;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", 100, 40, input);
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        char name[64], rule[64];
+        unsigned passage = 0;
+
+        do {
+            (void)snprintf(name, sizeof(name), "%s-%u", points[i], ++passage);
+            (void)snprintf(rule, sizeof(rule), "%s:%u=EIO", points[i], passage);
+        } while (run_into(f, name, input, rule, 100, 2));
+        assert_true(passage > 1);
+    }
+}
+
+/* Begins a job that fails when its files get their names: some have them, some do not. */
+static void fail_renaming(struct store_fixture *f, const char *name, struct job_fixture_spec *ask)
+{
+    const struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t" };
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", 20, 0, input);
+    assert_int_equal(start_job(f, name, input, ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup("outbox.rename:2=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    ca_buf_clear(&result.summary);
+}
+
+static void a_job_that_was_renaming_takes_nothing_over_in_another_directory(void **state)
+{
+    struct store_fixture *f = *state;
+    const struct batch_run_spec spec = { .workers = 1, .certmill_version = "t" };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    struct ca_buf text;
+    char other[512], path[1024];
+
+    fail_renaming(f, "renaming", &ask);
+    (void)snprintf(other, sizeof(other), "%s/other", f->root);
+    assert_int_equal(mkdir(other, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/certs.pem", other);
+    assert_int_equal(file_write(path, 0600, ca_bytes_str("precious"), NULL), CA_OK);
+    assert_int_equal(batch_job_load(f->registry, "renaming", other, &job, &f->err), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_REFUSED);
+    assert_string_equal(ca_error_name(&f->err), "output-directory");
+    read_output(other, "certs.pem", &text);
+    assert_true(ca_bytes_equal(ca_buf_view(&text), ca_bytes_str("precious")));
+    ca_buf_clear(&text);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(batch_job_load(f->registry, "renaming", other, &job, &f->err), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_OK);
+    assert_whole(&result, other, 20, 0, "elsewhere");
+    ca_buf_clear(&result.summary);
+}
+
+/* Two processes take up the same job; the second gets the lock when the first is through. */
+static void a_job_that_was_run_since_it_was_loaded_is_not_run_again(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t",
+                                   .commit_linger_ms = 1 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL, *stale = NULL;
+    struct batch_job_view view;
+    uint64_t done;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", COUNT, 0, input);
+    assert_int_equal(start_job(f, "twice", input, &ask, &job), CA_OK);
+    assert_int_equal(batch_job_load(f->registry, "twice", NULL, &stale, &f->err), CA_OK);
+    assert_int_equal(fault_testing_setup("chunk:9=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    done = result.requested;
+    assert_true(done > 0);
+    ca_buf_clear(&result.summary);
+    spec.fresh = false;
+    assert_int_equal(run_with(f, stale, &spec, &result, &f->err), CA_REFUSED);
+    assert_string_equal(ca_error_name(&f->err), "job-changed");
+    assert_int_equal(batch_job_find(f->registry, "twice", &view, &f->err), CA_OK);
+    assert_int_equal(view.row.done, done);
+    batch_job_view_clear(&view);
+    assert_int_equal(batch_job_load(f->registry, "twice", NULL, &job, &f->err), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_OK);
+    assert_whole(&result, ask.out_dir, COUNT, 0, "twice");
+    ca_buf_clear(&result.summary);
+}
+
+/* Behind one slow chunk all others of the run pile up, more than a group may hold. */
+static void no_group_has_more_requests_than_its_limit(void **state)
+{
+    enum { REQUESTS = 6000 };
+    struct store_fixture *f = *state;
+    const struct batch_run_spec spec = { .workers = 8, .fresh = true, .certmill_version = "t",
+                                         .commit_linger_ms = 5000 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    struct store_txn *txn = NULL;
+    struct store_cursor *cursor = NULL;
+    struct ca_bytes key, value;
+    uint64_t before = 0;
+    bool found = false;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", REQUESTS, 0, input);
+    assert_int_equal(start_job(f, "pile", input, &ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup("worker:17=sleep1500", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_OK);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    assert_whole(&result, ask.out_dir, REQUESTS, 0, "pile");
+    ca_buf_clear(&result.summary);
+    /* A row of the table input ends each group. */
+    assert_int_equal(store_begin(f->registry->store, STORE_READ, &txn, NULL), CA_OK);
+    assert_int_equal(store_cursor_open(txn, STORE_INPUT, &cursor, NULL), CA_OK);
+    assert_int_equal(store_cursor_seek(cursor, ca_bytes_of(NULL, 0), &found, &key, &value, NULL),
+                     CA_OK);
+    while (found) {
+        uint32_t number;
+        uint64_t end;
+
+        assert_int_equal(schema_read_key_ordinal(key, &number, &end, NULL), CA_OK);
+        assert_true(end - before < BATCH_GROUP_REQUESTS_MAX + BATCH_CHUNK_ITEMS_MAX);
+        before = end;
+        assert_int_equal(store_cursor_next(cursor, &found, &key, &value, NULL), CA_OK);
+    }
+    assert_int_equal(before, REQUESTS);
+    store_cursor_close(cursor);
+    store_abort(txn);
+}
+
+/* Says yes from the asking that ctx counts down to. */
+static bool interrupted(void *ctx)
+{
+    unsigned *askings = ctx;
+
+    if (*askings > 0) --*askings;
+    return *askings == 0;
+}
+
+static void a_new_run_that_is_interrupted_before_it_begins_leaves_no_trace(void **state)
+{
+    struct store_fixture *f = *state;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", 10, 0, input);
+    for (unsigned asking = 1; asking <= 2; asking++) {
+        unsigned askings = asking;
+        struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t",
+                                       .interrupted = interrupted,
+                                       .interrupted_ctx = &askings };
+        struct job_fixture_spec ask;
+        struct batch_run_result result;
+        struct batch_job_view view;
+        struct batch_job *job = NULL;
+
+        assert_int_equal(start_job(f, "early", input, &ask, &job), CA_OK);
+        assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_AGAIN);
+        assert_string_equal(ca_error_name(&f->err), "interrupted");
+        assert_int_equal(batch_job_find(f->registry, "early", &view, &f->err), CA_REFUSED);
+        /* An empty directory may be left, which takes the next job. */
+        assert_true(rmdir(ask.out_dir) == 0 || !exists(f->root, "early.out"));
+    }
+}
+
+/* A resume from standard input reads the stream again up to where the job stopped, and the stream
+ * may keep it waiting. */
+static void a_resume_that_waits_for_its_stream_is_interrupted(void **state)
+{
+    struct store_fixture *f = *state;
+    unsigned askings = 3;
+    struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t",
+                                   .commit_linger_ms = 1 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    int pipe_fds[2], kept = dup(STDIN_FILENO);
+    char input[512], name[129];
+
+    /* The longest that a job's name may be: the hint has it whole. */
+    memset(name, 's', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    job_fixture_bundle(f, "in.pem", COUNT, 0, input);
+    assert_non_null(freopen(input, "r", stdin));
+    assert_int_equal(start_job(f, name, "-", &ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup("chunk:9=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    assert_true(result.requested > 0);
+    ca_buf_clear(&result.summary);
+    assert_int_equal(pipe(pipe_fds), 0);
+    assert_true(dup2(pipe_fds[0], STDIN_FILENO) == STDIN_FILENO);
+    assert_int_equal(batch_job_load(f->registry, name, NULL, &job, &f->err), CA_OK);
+    spec.fresh = false;
+    spec.interrupted = interrupted;
+    spec.interrupted_ctx = &askings;
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_AGAIN);
+    assert_string_equal(ca_error_name(&f->err), "interrupted");
+    assert_non_null(strstr(f->err.hint, name));
+    assert_int_equal(close(pipe_fds[0]) + close(pipe_fds[1]), 0);
+    assert_non_null(freopen(input, "r", stdin));
+    spec.interrupted = NULL;
+    assert_int_equal(batch_job_load(f->registry, name, NULL, &job, &f->err), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_OK);
+    assert_whole(&result, ask.out_dir, COUNT, 0, "stream");
+    ca_buf_clear(&result.summary);
+    assert_true(dup2(kept, STDIN_FILENO) == STDIN_FILENO);
+    assert_int_equal(close(kept), 0);
+}
+
 static void a_ca_disabled_during_a_run_stops_it_at_the_next_group(void **state)
 {
     struct store_fixture *f = *state;
@@ -294,6 +581,7 @@ static void a_second_run_in_the_same_store_is_refused(void **state)
     char input[512];
 
     job_fixture_bundle(f, "in.pem", 300, 0, input);
+    /* The second is created last, as if it came in the moment before the first has the lock. */
     assert_int_equal(start_job(f, "first", input, &first_ask, &first), CA_OK);
     assert_int_equal(start_job(f, "second", input, &second_ask, &second), CA_OK);
     assert_int_equal(fault_testing_setup("worker:1=sleep200", NULL, NULL), CA_OK);
@@ -336,6 +624,38 @@ static void a_changed_input_is_not_resumed(void **state)
     assert_string_equal(ca_error_name(&f->err), "input-changed");
 }
 
+/* That is the store's damage: nobody should look for a changed input. */
+static void a_store_that_lost_the_place_of_a_job_says_so(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t",
+                                   .commit_linger_ms = 1 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    struct batch_run *run = NULL;
+    struct store_txn *txn = NULL;
+    struct schema_key key;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", COUNT, 0, input);
+    assert_int_equal(start_job(f, "lost", input, &ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup("chunk:9=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    assert_true(result.requested > 0);
+    ca_buf_clear(&result.summary);
+    assert_int_equal(batch_job_load(f->registry, "lost", NULL, &job, &f->err), CA_OK);
+    assert_int_equal(store_begin(f->registry->store, STORE_WRITE, &txn, NULL), CA_OK);
+    assert_int_equal(store_delete(txn, STORE_INPUT,
+                                  schema_key_ordinal(&key, job->number, job->row.done), NULL),
+                     CA_OK);
+    assert_int_equal(store_commit(txn, NULL), CA_OK);
+    spec.fresh = false;
+    assert_int_equal(batch_run_start(f->registry, job, &spec, &run, &f->err), CA_CORRUPT);
+    assert_string_equal(ca_error_name(&f->err), "bad-row");
+}
+
 static void a_foreign_file_in_the_output_directory_is_refused_before_the_first_signature(
     void **state)
 {
@@ -362,6 +682,52 @@ static void a_foreign_file_in_the_output_directory_is_refused_before_the_first_s
     }
 }
 
+/* Nothing of it can be resumed: neither the name nor the directory may stay taken. */
+static void an_input_without_any_request_leaves_no_job_and_no_files(void **state)
+{
+    struct store_fixture *f = *state;
+    const struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t" };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    struct batch_job_view view;
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/words.pem", f->root);
+    assert_int_equal(file_write(path, 0600, ca_bytes_str("no block in here\n"), NULL), CA_OK);
+    assert_int_equal(start_job(f, "words", path, &ask, &job), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_REFUSED);
+    ca_buf_clear(&result.summary);
+    assert_null(strstr(f->err.hint, "resume"));
+    assert_int_equal(batch_job_find(f->registry, "words", &view, NULL), CA_REFUSED);
+    assert_int_equal(rmdir(ask.out_dir), 0);     /* empty: the next job may use it */
+}
+
+/* A killed run must not lose the time it took: rates of a resumed job count all of it. */
+static void run_time_is_stored_with_every_group(void **state)
+{
+    struct store_fixture *f = *state;
+    const struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t",
+                                         .commit_linger_ms = 1 };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    struct batch_job_view view;
+    char input[512];
+
+    job_fixture_bundle(f, "in.pem", 300, 0, input);
+    assert_int_equal(start_job(f, "timed", input, &ask, &job), CA_OK);
+    /* The last commit that works is a group's: what it stored is what a kill would leave. */
+    assert_int_equal(fault_testing_setup("worker:1=sleep60;store.commit:2+=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    ca_buf_clear(&result.summary);
+    assert_int_equal(store_fixture_reopen(f, STORE_WRITE), CA_OK);
+    assert_int_equal(batch_job_find(f->registry, "timed", &view, NULL), CA_OK);
+    assert_true(view.row.done > 0 && view.row.elapsed_ms >= 60);
+    batch_job_view_clear(&view);
+}
+
 static int setup(void **state)
 {
     int failed = store_fixture_setup(state);
@@ -380,11 +746,32 @@ int main(void)
                                         store_fixture_teardown),
         cmocka_unit_test_setup_teardown(every_fault_ends_the_run_and_resume_completes_it, setup,
                                         store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_failure_anywhere_is_followed_by_a_resume_to_the_same_end, setup,
+            store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_job_that_was_renaming_takes_nothing_over_in_another_directory, setup,
+            store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_job_that_was_run_since_it_was_loaded_is_not_run_again,
+                                        setup, store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(no_group_has_more_requests_than_its_limit, setup,
+                                        store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_new_run_that_is_interrupted_before_it_begins_leaves_no_trace, setup,
+            store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_resume_that_waits_for_its_stream_is_interrupted, setup,
+                                        store_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_ca_disabled_during_a_run_stops_it_at_the_next_group,
                                         setup, store_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_second_run_in_the_same_store_is_refused, setup,
                                         store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_input_without_any_request_leaves_no_job_and_no_files,
+                                        setup, store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(run_time_is_stored_with_every_group, setup,
+                                        store_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_changed_input_is_not_resumed, setup,
+                                        store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_lost_the_place_of_a_job_says_so, setup,
                                         store_fixture_teardown),
         cmocka_unit_test_setup_teardown(
             a_foreign_file_in_the_output_directory_is_refused_before_the_first_signature, setup,

@@ -223,6 +223,34 @@ static void refused_and_issued_requests_have_their_lines_in_input_order(void **s
     EVP_PKEY_free(other);
 }
 
+/* Memory that runs out, as a bound: whichever buffer cannot take its part, nothing of the chunk is
+ * used. */
+static void a_buffer_that_cannot_grow_ends_the_run(void **state)
+{
+    struct fixture *f = *state;
+    struct batch_chunk *chunk = f->chunk;
+    struct ca_buf *const buffers[] = { &chunk->certs, &chunk->details, &chunk->rows,
+                                       &chunk->out[0], &chunk->out[1], &chunk->out[2] };
+    EVP_PKEY *key = make_key(0), *other = make_key(0);
+
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+        size_t max = buffers[i]->max;
+
+        batch_chunk_reset(chunk, &f->plan, 0, 0);
+        chunk->tick_ms = f->store->now_ms;
+        add_request(f, "a", key, key);
+        add_request(f, "b", key, other);
+        ca_buf_clear(buffers[i]);
+        ca_buf_init(buffers[i], 1);
+        batch_worker_process(f->worker, chunk, NULL, NULL);
+        assert_int_equal(chunk->fatal.status, CA_FULL);
+        ca_buf_clear(buffers[i]);
+        ca_buf_init(buffers[i], max);
+    }
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +263,7 @@ int main(void)
             a_certificate_that_would_outlive_its_ca_is_refused_not_clipped, setup, teardown),
         cmocka_unit_test_setup_teardown(
             refused_and_issued_requests_have_their_lines_in_input_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_buffer_that_cannot_grow_ends_the_run, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

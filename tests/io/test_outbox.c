@@ -312,6 +312,17 @@ static void the_directory_of_an_unfinished_job_is_its_own(void **state)
     assert_refused(f, &longer, "belongs to a job that is not resumed");
 }
 
+static void a_job_that_comes_to_nothing_leaves_its_directory_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct outbox_spec spec = new_job(f);
+
+    outbox_discard(open_box(f, &spec));
+    outbox_discard(NULL);
+    spec.job = "job-2";
+    outbox_close(open_box(f, &spec));
+}
+
 static void a_job_name_that_leaves_no_room_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -636,6 +647,7 @@ int main(void)
         ON_BOTH(foreign_files_are_refused_and_stay),
         ON_BOTH(what_is_no_directory_is_refused),
         ON_BOTH(the_directory_of_an_unfinished_job_is_its_own),
+        ON_BOTH(a_job_that_comes_to_nothing_leaves_its_directory_to_the_next),
         ON_BOTH(a_job_name_that_leaves_no_room_is_refused),
         ON_BOTH(a_resumed_job_cuts_its_files_and_goes_on),
         ON_BOTH(parts_that_are_too_short_are_noticed_before_anything_is_cut),
