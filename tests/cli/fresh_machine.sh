@@ -8,8 +8,8 @@
 #   --dir DIR           where the file systems, logs and packages stay (/var/tmp/certmill-fresh)
 #   --worktree          the files as they are now, not those of the last commit
 #
-# DIR/RELEASE.base is the pristine system and used again; each run works in a copy, DIR/RELEASE.root,
-# which stays for a look around. DIR/RELEASE.log has everything that was printed there.
+# DIR/RELEASE.base is the pristine system and used again; each run works in a copy of it,
+# DIR/RELEASE.root, which stays for a look around. DIR/RELEASE.log has all that was printed there.
 set -euo pipefail
 export LC_ALL=C
 
@@ -68,11 +68,8 @@ make_base() {
     [ ! -d "$base" ] || return 0
     echo "== $release: the base system, from $mirror"
     rm -rf --one-file-system "$base.part"
-    if ! debootstrap --variant=minbase "$release" "$base.part" "$mirror" >"$dir/$release.debootstrap"
-    then
-        tail -n 20 "$dir/$release.debootstrap" >&2
-        return 1
-    fi
+    debootstrap --variant=minbase "$release" "$base.part" "$mirror" >"$dir/$release.log" ||
+        { tail -n 20 "$dir/$release.log" >&2; return 1; }
     mv "$base.part" "$base"
 }
 
