@@ -601,6 +601,7 @@ enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *re
 
     end_threads(run);
     first = run->error;
+    result->resumable = false;
     if (!run->completed) {
         st = first.status != CA_OK ? first.status : CA_IO;
         if (first.status == CA_OK) (void)ca_fail(&first, CA_IO, "the run ended early");
@@ -612,8 +613,11 @@ enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *re
             memcpy(row->out_lengths, run->published.lengths.octets, sizeof(row->out_lengths));
         }
         make_summary(run, st == CA_AGAIN ? "interrupted" : "failed");
-        if (leaves_no_trace(run)) {
+        result->resumable = !leaves_no_trace(run);
+        if (!result->resumable) {
             forget_job(run);
+            ca_hint(&first, "nothing was issued and no job is left; mend this, then repeat the "
+                    "command");
         } else {
             /* Best effort: a store that cannot be written has said why already, and a job found
              * RUNNING without a run is shown as interrupted. */

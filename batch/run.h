@@ -56,6 +56,9 @@ void batch_run_stop(struct batch_run *run, const struct ca_error *cause);
 
 struct batch_run_result {
     uint8_t state;                  /* enum schema_job_state */
+    /* The job is there and not completed. False too for a new job that was refused before anything
+     * was committed: it is forgotten. */
+    bool resumable;
     uint64_t requested, issued, rejected;
     struct ca_buf summary;          /* JSON, whatever the state; clear it */
 };

@@ -93,15 +93,6 @@ static void watch(struct cli *cli, struct batch_run *run, const sigset_t *set)
     progress_clear(&progress);
 }
 
-/* A failed run too, once its cause is gone: what is committed stays. */
-static bool can_be_resumed(const struct outcome *outcome)
-{
-    uint8_t state = outcome->result.state;
-
-    return state == SCHEMA_JOB_RUNNING || state == SCHEMA_JOB_INTERRUPTED ||
-           state == SCHEMA_JOB_FAILED;
-}
-
 static void print_counts_by_code(json_t *by_code)
 {
     const char *separator = "  refused: ";
@@ -173,7 +164,7 @@ static json_t *error_object(const struct outcome *outcome)
     json_t *error;
 
     ca_buf_init(&text, 65536);
-    log_append_error(&text, &outcome->err, can_be_resumed(outcome));
+    log_append_error(&text, &outcome->err, outcome->result.resumable);
     error = json_loadb((const char *)text.data, text.len, 0, NULL);
     ca_buf_clear(&text);
     return error;
@@ -211,7 +202,7 @@ static int tell(struct cli *cli, const struct outcome *outcome)
     } else {
         print_text(outcome);
         if (outcome->status != CA_OK) {
-            return log_run_error(cli, &outcome->err, can_be_resumed(outcome));
+            return log_run_error(cli, &outcome->err, outcome->result.resumable);
         }
     }
     return outcome->result.rejected > 0 ? EXIT_REFUSED : EXIT_DONE;

@@ -698,6 +698,7 @@ static void an_input_without_any_request_leaves_no_job_and_no_files(void **state
     assert_int_equal(start_job(f, "words", path, &ask, &job), CA_OK);
     assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_REFUSED);
     ca_buf_clear(&result.summary);
+    assert_false(result.resumable);
     assert_null(strstr(f->err.hint, "resume"));
     assert_int_equal(batch_job_find(f->registry, "words", &view, NULL), CA_REFUSED);
     assert_int_equal(rmdir(ask.out_dir), 0);     /* empty: the next job may use it */

@@ -58,8 +58,8 @@ from_file() {
     measure "$1" "$2" "$3" many.ndjson
 }
 
-# compare FROM CODE [BAD]: a long run needs at most a tenth more than the highest peak of three short
-# ones: how large the groups of a short run become is chance.
+# compare FROM CODE [BAD]: a long run needs at most a tenth more than the highest peak of three
+# short ones: how large the groups of a short run become is chance.
 compare() {
     local from=$1 code=$2 bad=${3:-0} few_kib=0
     for i in 1 2 3; do
