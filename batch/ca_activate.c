@@ -137,7 +137,8 @@ static enum ca_status sign_tbs(struct batch_registry *registry, struct signing *
     if (st == CA_OK) st = ca_signer_check(signer, tbs, ca_bytes_of(signature, len), err);
     ca_signer_free(signer);
     if (st != CA_OK) return st;
-    ca_profile_finish(signing->compiled.profile, &signing->arena, slot, ca_bytes_of(signature, len));
+    ca_profile_finish(signing->compiled.profile, &signing->arena, slot,
+                      ca_bytes_of(signature, len));
     signing->der = ca_bytes_slice(ca_buf_view(&signing->arena), slot->der_offset, slot->der_len);
     return CA_OK;
 }
@@ -152,8 +153,8 @@ static enum ca_status sign_certificate(struct batch_registry *registry, struct s
         .serial = &signing->serial,
         .subject_key_id = subject_key_id,
     };
-    enum ca_status st = ca_profile_dates(signing->compiled.profile, now_ms / 1000, &signing->not_before_s,
-                                         &signing->not_after_s, err);
+    enum ca_status st = ca_profile_dates(signing->compiled.profile, now_ms / 1000,
+                                         &signing->not_before_s, &signing->not_after_s, err);
 
     if (st != CA_OK) return st;
     /* RFC 5280 4.2.1.2, method 1 */

@@ -44,7 +44,8 @@ enum ca_status batch_key_encode(struct ca_crypto *crypto, const struct ca_key *k
     ca_buf_init(out, BATCH_KEY_FILE_MAX);
     /* No growth while writing: a buffer that moves leaves a copy of the key behind. */
     if (!ca_buf_reserve(out, BATCH_KEY_FILE_MAX)) return ca_buf_status(out, "a key file", err);
-    /* PBKDF2 with 600,000 rounds: OpenSSL's PKCS#8 code stops scrypt at 32 MiB, just below N=2^15. */
+    /* PBKDF2 with 600,000 rounds: OpenSSL's PKCS#8 code stops scrypt at 32 MiB, just below N=2^15.
+     * */
     return ca_key_encode(crypto, key, secret, CA_KDF_PBKDF2, out, err);
 }
 

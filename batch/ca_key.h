@@ -10,8 +10,8 @@
 
 #define BATCH_KEY_FILE_MAX 65536        /* octets; an encrypted RSA-4096 key has 3,500 */
 
-/* PEM of a key under the passphrase (PBKDF2, 600,000 rounds; plain when secret.len is 0). Inits out;
- * clear it with ca_buf_clear_secret. */
+/* PEM of a key under the passphrase (PBKDF2, 600,000 rounds; plain when secret.len is 0). Inits
+ * out; clear it with ca_buf_clear_secret. */
 CA_MUST_CHECK enum ca_status batch_key_encode(struct ca_crypto *crypto, const struct ca_key *key,
                                               struct ca_bytes secret, struct ca_buf *out,
                                               struct ca_error *err);

@@ -3,8 +3,8 @@
  * groups and writes each group in one transaction: certificates, expiry index, results, where the
  * input stands, the job's counters. Only what is committed goes on to the outbox.
  *
- * A group closes at 4,096 requests, 16 MiB, a linger after its first chunk, or at once when nothing is
- * outstanding; also when it holds so many of the run's chunks that workers would run dry.
+ * A group closes at 4,096 requests, 16 MiB, a linger after its first chunk, or at once when nothing
+ * is outstanding; also when it holds so many of the run's chunks that workers would run dry.
  */
 #ifndef BATCH_COMMITTER_H
 #define BATCH_COMMITTER_H
@@ -32,13 +32,14 @@ struct batch_group {
     void *also_ctx;
 };
 
-/* In its transaction it reads the CA's row again: no longer ACTIVE, or another certificate, is CA_REFUSED
- * "ca-changed". CA_CRYPTO "serial-collision": a serial drawn is in the store already; the generator is
- * broken. */
+/* In its transaction it reads the CA's row again: no longer ACTIVE, or another certificate, is
+ * CA_REFUSED "ca-changed". CA_CRYPTO "serial-collision": a serial drawn is in the store already;
+ * the generator is broken. */
 CA_MUST_CHECK enum ca_status batch_group_commit(const struct batch_group *group,
                                                 struct ca_error *err);
 
-/* Where the outbox has got to, handed to the committer, which stores it with its next transaction. */
+/* Where the outbox has got to, handed to the committer, which stores it with its next transaction.
+ * */
 struct batch_published {
     uint64_t done;                          /* ordinals below this lie within lengths */
     struct outbox_lengths lengths;
@@ -62,8 +63,8 @@ struct batch_committer_spec {
     void *ctx;
 };
 
-/* The committer's thread: runs until done is closed and drained, then closes outbox. Returns how many
- * chunks came back in order without a gap; *totals is filled at the end. */
+/* The committer's thread: runs until done is closed and drained, then closes outbox. Returns how
+ * many chunks came back in order without a gap; *totals is filled at the end. */
 uint64_t batch_committer_run(const struct batch_committer_spec *spec, struct batch_totals *totals);
 
 #endif

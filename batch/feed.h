@@ -1,6 +1,6 @@
 /*
- * The ingest side of a run: records of the inputs into chunks, chunks to the workers. On resume it reads
- * over what is committed and makes sure that it is still the same input.
+ * The ingest side of a run: records of the inputs into chunks, chunks to the workers. On resume it
+ * reads over what is committed and makes sure that it is still the same input.
  *
  * Thread: one; it opens, runs and closes a feed (ring and crypto belong to it).
  */
@@ -39,8 +39,8 @@ CA_MUST_CHECK enum ca_status batch_feed_open(const struct batch_feed_spec *spec,
                                              struct batch_feed_facts *facts,
                                              struct ca_error *err);
 
-/* Feeds until the inputs end: CA_OK, *chunks is how many were pushed. CA_AGAIN: a queue was closed, the run is
- * stopping. Anything else must end the run. */
+/* Feeds until the inputs end: CA_OK, *chunks is how many were pushed. CA_AGAIN: a queue was closed,
+ * the run is stopping. Anything else must end the run. */
 CA_MUST_CHECK enum ca_status batch_feed_run(struct batch_feed *feed, uint64_t *chunks,
                                             struct ca_error *err);
 void batch_feed_close(struct batch_feed *feed);

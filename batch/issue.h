@@ -12,8 +12,7 @@ struct batch_issue {
     const char *ca;
     struct ca_bytes csr;            /* PEM or DER */
     const struct ca_template *tmpl;
-    struct ca_validity validity;    /* NONE: the CA's type decides (spec section 5: 365 days for end entities,
-                                       10 years for a root, 3 years for a subordinate) */
+    struct ca_validity validity;    /* NONE: batch_validity_default */
     int64_t not_before_s;           /* 0: backdated */
     enum ca_sig_alg sig_alg;        /* NONE: the CA's own */
     const char *token;              /* NULL: none */
@@ -27,8 +26,9 @@ struct batch_issued {
     bool replayed;                  /* the token had been used: the same certificate again */
 };
 
-/* CA_MALFORMED / CA_REFUSED with a reason when the request was refused. A root template on a root's own CSR
- * signs itself (PENDING_CERTIFICATE, EXPIRED, ACTIVE). On CA_OK the certificate is durable. */
+/* CA_MALFORMED / CA_REFUSED with a reason when the request was refused. A root template on a root's
+ * own CSR signs itself (PENDING_CERTIFICATE, EXPIRED, ACTIVE). On CA_OK the certificate is durable.
+ * */
 CA_MUST_CHECK enum ca_status batch_issue(struct batch_registry *registry,
                                          const struct batch_issue *spec,
                                          struct batch_issued *out, struct ca_error *err);

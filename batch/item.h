@@ -1,8 +1,9 @@
 /*
- * One request on its way, and the chunk that carries many: the only thing that moves between threads.
+ * One request on its way, and the chunk that carries many: the only thing that moves between
+ * threads.
  *
- * A chunk has fixed arenas for what comes in (views into them stay valid) and growing buffers for what
- * goes out (addressed by offset). It is made once and reused; once warm it allocates nothing.
+ * A chunk has fixed arenas for what comes in (views into them stay valid) and growing buffers for
+ * what goes out (addressed by offset). It is made once and reused; once warm it allocates nothing.
  *
  * Thread: whoever holds the chunk. Ownership moves with the pointer.
  */
@@ -84,8 +85,9 @@ void batch_chunk_free(struct batch_chunk *chunk);
 void batch_chunk_reset(struct batch_chunk *chunk, const struct batch_plan *plan, uint64_t sequence,
                        uint64_t first_ordinal);
 
-/* How many requests a chunk of this sequence number takes: 256, fewer for dear CA keys, an eighth in
- * the first 16 chunks so that small jobs use all cores. Depends on the job only, never on timing. */
+/* How many requests a chunk of this sequence number takes: 256, fewer for dear CA keys, an eighth
+ * in the first 16 chunks so that small jobs use all cores. Depends on the job only, never on
+ * timing. */
 uint32_t batch_chunk_items_max(enum ca_key_alg ca_key, uint64_t sequence);
 
 /* Copies a record in. True when the chunk is full by octets afterwards. */

@@ -5,8 +5,9 @@
  * second, this one two orders more) and because a refused line is written out again member by
  * member, verbatim.
  *
- * The members ordinal, status, code, detail and rule are read over, so that rejected.ndjson is an input
- * again. Any other member is refused: a misspelt one must not silently give another certificate.
+ * The members ordinal, status, code, detail and rule are read over, so that rejected.ndjson is an
+ * input again. Any other member is refused: a misspelt one must not silently give another
+ * certificate.
  *
  * Pure functions; any thread.
  */
@@ -22,7 +23,7 @@
 /* One member as it stands in the line: views into the line. */
 struct batch_member {
     struct ca_bytes name;               /* the text between the quotes, not unescaped */
-    struct ca_bytes value;              /* the raw JSON value: "string", number, true, false, null */
+    struct ca_bytes value;              /* the raw JSON value: "string", number, true, null */
 };
 
 struct batch_member_list {
@@ -35,8 +36,8 @@ struct batch_manifest_line {
     struct ca_bytes csr;                /* unescaped: PEM, or base64 of DER */
 };
 
-/* Splits a line into its members: one object of scalars, nothing around it, no name twice, all of it
- * UTF-8. CA_MALFORMED (bad-json). */
+/* Splits a line into its members: one object of scalars, nothing around it, no name twice, all of
+ * it UTF-8. CA_MALFORMED (bad-json). */
 CA_MUST_CHECK enum ca_status batch_manifest_split(struct ca_bytes line,
                                                   struct batch_member_list *out,
                                                   struct ca_error *err);

@@ -1,6 +1,6 @@
 /*
- * The output side of a run: what is committed, appended to the output files in input order. On resume it
- * first makes again from the store what the part files lack.
+ * The output side of a run: what is committed, appended to the output files in input order. On
+ * resume it first makes again from the store what the part files lack.
  *
  * Thread: one; it opens, runs and closes a publish (the ring belongs to it).
  */
@@ -30,8 +30,8 @@ CA_MUST_CHECK enum ca_status batch_publish_open(const struct batch_publish_spec 
                                                 struct batch_publish **out,
                                                 struct ca_error *err);
 
-/* Appends chunks until the queue is closed and drained, then syncs. Returns the chunks seen; *done is the
- * ordinal behind the last one appended. */
+/* Appends chunks until the queue is closed and drained, then syncs. Returns the chunks seen; *done
+ * is the ordinal behind the last one appended. */
 uint64_t batch_publish_run(struct batch_publish *publish, uint64_t *done);
 
 /* Gives the files their names; summary.json last. */

@@ -1,9 +1,9 @@
 /*
- * A bounded queue of pointers between threads. Ownership moves with the pointer: after a push, do not
- * look at it again.
+ * A bounded queue of pointers between threads. Ownership moves with the pointer: after a push, do
+ * not look at it again.
  *
- * Any number of pushing and popping threads. A mutex and two condition variables: a pointer carries a
- * chunk of hundreds of requests, so the lock is taken a few hundred times a second.
+ * Any number of pushing and popping threads. A mutex and two condition variables: a pointer carries
+ * a chunk of hundreds of requests, so the lock is taken a few hundred times a second.
  */
 #ifndef BATCH_QUEUE_H
 #define BATCH_QUEUE_H
@@ -22,7 +22,8 @@ void batch_queue_free(struct batch_queue *queue);      /* must be empty of what 
 bool batch_queue_push(struct batch_queue *queue, void *item);
 /* Blocks while empty. NULL: closed and drained. */
 void *batch_queue_pop(struct batch_queue *queue);
-/* The same, but at most until deadline (CLOCK_MONOTONIC ms). *timed_out tells the two NULLs apart. */
+/* The same, but at most until deadline (CLOCK_MONOTONIC ms). *timed_out tells the two NULLs apart.
+ * */
 void *batch_queue_pop_until(struct batch_queue *queue, int64_t deadline_ms, bool *timed_out);
 /* No more pushes; pops go on until it is empty. May be called more than once, from any thread. */
 void batch_queue_close(struct batch_queue *queue);

@@ -90,9 +90,10 @@ CA_MUST_CHECK enum ca_status batch_registry_write_clock(struct store_txn *txn,
                                                         const struct schema_clock *clock,
                                                         struct ca_error *err);
 
-/* After a commit that failed for lack of space: opens the store again (the failed commit ended writing
- * in it) and gives its reserve up, so that a short command can be tried once more. Issuing then
- * refuses to start until the reserve is made whole. On failure the registry can only be closed. */
+/* After a commit that failed for lack of space: opens the store again (the failed commit ended
+ * writing in it) and gives its reserve up, so that a short command can be tried once more. Issuing
+ * then refuses to start until the reserve is made whole. On failure the registry can only be
+ * closed. */
 CA_MUST_CHECK enum ca_status batch_registry_use_reserve(struct batch_registry *registry,
                                                         struct ca_error *err);
 

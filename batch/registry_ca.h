@@ -88,8 +88,8 @@ CA_MUST_CHECK enum ca_status batch_ca_import(struct batch_registry *registry,
 struct batch_ca_activate {
     const char *name;
     const char *parent;             /* NULL: root, signs itself */
-    const char *tmpl;               /* NULL: RootCACertificate, or SubordinateCACertificate_PathLen0 */
-    struct ca_validity validity;    /* NONE: 10 years for a root, 3 for a subordinate (spec section 5) */
+    const char *tmpl;               /* NULL: RootCACertificate, SubordinateCACertificate_PathLen0 */
+    struct ca_validity validity;    /* NONE: 10 years for a root, 3 for a subordinate */
 };
 /* Signs (itself or by its parent) and imports, both in one transaction. */
 CA_MUST_CHECK enum ca_status batch_ca_activate(struct batch_registry *registry,

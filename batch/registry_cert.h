@@ -20,7 +20,7 @@ struct batch_cert_query {
     const char *ca;                 /* name or ARN; NULL: all */
     const char *subject_glob;       /* against the RFC 4514 subject, fnmatch; NULL: all */
     const char *job;                /* name or UUID; NULL: all */
-    int64_t expiring_before_s;      /* 0: all; otherwise notAfter in (now, this], from the expiry index */
+    int64_t expiring_before_s;      /* 0: all; otherwise notAfter in (now, this] */
     uint64_t limit;                 /* 0: no limit */
 };
 

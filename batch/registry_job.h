@@ -71,7 +71,7 @@ struct batch_job_view {
     uint32_t number;
     struct schema_job row;          /* views into value */
     struct ca_buf value;
-    const char *state;              /* "running", "interrupted", "completed", "failed", "cancelled" */
+    const char *state;              /* "running", "interrupted", "completed", "failed", ... */
 };
 void batch_job_view_clear(struct batch_job_view *view);
 CA_MUST_CHECK enum ca_status batch_job_find(struct batch_registry *registry, const char *job,
@@ -81,9 +81,9 @@ CA_MUST_CHECK enum ca_status batch_job_each(struct batch_registry *registry,
                                                                     const struct batch_job_view *v,
                                                                     struct ca_error *err),
                                             void *ctx, struct ca_error *err);
-/* JSON object of a job: job and name (the same, as in the summary), number, uuid, state, ca, template, validity, inputs, out_dir,
- * created_at, updated_at, done, issued, rejected, seconds, certs_per_second, profile, and summary
- * when completed. */
+/* JSON object of a job: job and name (the same, as in the summary), number, uuid, state, ca,
+ * template, validity, inputs, out_dir, created_at, updated_at, done, issued, rejected, seconds,
+ * certs_per_second, profile, and summary when completed. */
 void batch_job_describe(const struct batch_registry *registry, const struct batch_job_view *view,
                         struct ca_buf *out);
 

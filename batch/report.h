@@ -1,7 +1,7 @@
 /*
- * What a run leaves for people and scripts: the lines of results.ndjson and rejected.ndjson, the PEM of
- * certs.pem, summary.json. Every line is a function of the stored rows, so that the same octets can be
- * made again from the store.
+ * What a run leaves for people and scripts: the lines of results.ndjson and rejected.ndjson, the
+ * PEM of certs.pem, summary.json. Every line is a function of the stored rows, so that the same
+ * octets can be made again from the store.
  *
  * Appends to buffers; any thread.
  */
@@ -11,8 +11,8 @@
 #include "batch/item.h"
 #include "batch/stats.h"
 
-/* Appends one request's part to each of the output files; out is indexed by enum outbox_file. der and
- * not_after_s count for an issued one only. */
+/* Appends one request's part to each of the output files; out is indexed by enum outbox_file. der
+ * and not_after_s count for an issued one only. */
 void batch_report_item(uint64_t ordinal, const struct schema_result *result, int64_t not_after_s,
                        struct ca_bytes der, struct ca_buf out[3]);
 

@@ -1,8 +1,8 @@
 /*
  * Going on where a job stopped: where its input stands, and the outputs made again from the store.
  *
- * Outputs are a projection of the store: what the part files lack is written from the rows, octet for
- * octet what the workers would have written.
+ * Outputs are a projection of the store: what the part files lack is written from the rows, octet
+ * for octet what the workers would have written.
  *
  * Thread: the caller's; read transactions are short.
  */
@@ -14,8 +14,8 @@
 #include "io/ingest.h"
 #include "io/outbox.h"
 
-/* The input position and running SHA-256 behind the last committed request. CA_CORRUPT "bad-row" when a job
- * that got somewhere has none. */
+/* The input position and running SHA-256 behind the last committed request. CA_CORRUPT "bad-row"
+ * when a job that got somewhere has none. */
 CA_MUST_CHECK enum ca_status batch_resume_position(struct store *store,
                                                    const struct batch_job *job,
                                                    struct ingest_position *position,

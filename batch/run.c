@@ -40,7 +40,7 @@ struct batch_run {
     bool lock_held;
 
     struct batch_live live;
-    _Atomic bool stopping;          /* relaxed: a hint to give up sooner; the queues order the rest */
+    _Atomic bool stopping;          /* relaxed: a hint to give up sooner; queues order the rest */
 
     pthread_t ingest_thread, committer_thread, outbox_thread;
     bool ingest_started, committer_started, outbox_started;
@@ -57,7 +57,8 @@ struct batch_run {
     bool finished;                  /* the outbox thread has ended */
     bool completed;                 /* outputs have their names, the job's row says so */
 
-    /* Written by their threads, read after they were joined (or by the outbox thread at its end). */
+    /* Written by their threads, read after they were joined (or by the outbox thread at its end).
+     * */
     struct batch_totals totals;
     struct batch_feed_facts facts;
     uint64_t outbox_syncs;
@@ -257,7 +258,8 @@ static void make_summary(struct batch_run *run, const char *state)
 }
 
 /* Everything is committed and appended: the files get their names, then the job is completed. The
- * row says "finishing" before the first rename, so that a resume knows whose final names it finds. */
+ * row says "finishing" before the first rename, so that a resume knows whose final names it finds.
+ * */
 static enum ca_status complete(struct batch_run *run, struct batch_publish *publish,
                                struct ca_error *err)
 {
@@ -309,9 +311,9 @@ static void publish_all(struct batch_run *run, struct batch_publish *publish)
     run->outbox_syncs = batch_publish_syncs(publish);
 }
 
-/* A new job's run that did not begin, or was refused before anything was committed (an input without
- * any request), leaves no trace: part files would keep the directory from the next job, and nothing
- * could be resumed. Asked when the committer has ended. */
+/* A new job's run that did not begin, or was refused before anything was committed (an input
+ * without any request), leaves no trace: part files would keep the directory from the next job, and
+ * nothing could be resumed. Asked when the committer has ended. */
 static bool leaves_no_trace(struct batch_run *run)
 {
     bool useless;
@@ -616,8 +618,9 @@ enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *re
         result->resumable = !leaves_no_trace(run);
         if (!result->resumable) {
             forget_job(run);
-            ca_hint(&first, "nothing was issued and no job is left; mend this, then repeat the "
-                    "command");
+            if (first.hint[0] == '\0')
+                ca_hint(&first, "nothing was issued and no job is left; mend this, then repeat the "
+                        "command");
         } else {
             /* Best effort: a store that cannot be written has said why already, and a job found
              * RUNNING without a run is shown as interrupted. */

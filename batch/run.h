@@ -17,7 +17,7 @@ struct batch_run;
 
 struct batch_run_spec {
     unsigned workers;               /* 0: one per core */
-    unsigned commit_linger_ms;      /* a group's transaction begins this long after its first chunk; 50 */
+    unsigned commit_linger_ms;      /* a group is committed this long after its first chunk; 50 */
     bool no_uring;                  /* plain system calls */
     bool fresh;                     /* a new job (false: resume) */
     const char *certmill_version;   /* for the summary */
@@ -36,8 +36,9 @@ struct batch_progress {
 };
 
 /*
- * job: a job row as batch_job_create or batch_job_load left it; taken over (and freed at join). Locks
- * the store for runs. Errors here leave an old job as it was, resumable, and nothing of a new one.
+ * job: a job row as batch_job_create or batch_job_load left it; taken over (and freed at join).
+ * Locks the store for runs. Errors here leave an old job as it was, resumable, and nothing of a new
+ * one.
  *   CA_REFUSED "run-active"   another run has the lock
  *   CA_REFUSED "job-changed"  another process ran the job after it was loaded
  *   CA_AGAIN "interrupted"    spec->interrupted said so
@@ -50,8 +51,8 @@ CA_MUST_CHECK enum ca_status batch_run_start(struct batch_registry *registry,
 /* Waits at most timeout_ms for the end of the run; true when it has ended. */
 bool batch_run_wait(struct batch_run *run, int timeout_ms, struct batch_progress *progress);
 
-/* Asks the run to stop: what is in the workers is finished or given up, what is committed stays. cause is
- * copied; the first one wins. CA_AGAIN "interrupted" for a signal. */
+/* Asks the run to stop: what is in the workers is finished or given up, what is committed stays.
+ * cause is copied; the first one wins. CA_AGAIN "interrupted" for a signal. */
 void batch_run_stop(struct batch_run *run, const struct ca_error *cause);
 
 struct batch_run_result {
@@ -63,9 +64,9 @@ struct batch_run_result {
     struct ca_buf summary;          /* JSON, whatever the state; clear it */
 };
 
-/* Ends the threads, closes everything, frees the run. CA_OK: the job is completed and its outputs have their
- * names. CA_AGAIN: stopped, can be resumed. Otherwise the run's first fatal error, with what is durable
- * and how to go on in the hint. *result is written in all cases. */
+/* Ends the threads, closes everything, frees the run. CA_OK: the job is completed and its outputs
+ * have their names. CA_AGAIN: stopped, can be resumed. Otherwise the run's first fatal error, with
+ * what is durable and how to go on in the hint. *result is written in all cases. */
 CA_MUST_CHECK enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *result,
                                             struct ca_error *err);
 

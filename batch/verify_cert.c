@@ -34,7 +34,8 @@ static enum ca_status check_index(struct verify *v, struct store_txn *txn, const
     return st;
 }
 
-/* A single issue names its profile by the first octets of its hash; a job's is compared with the job. */
+/* A single issue names its profile by the first octets of its hash; a job's is compared with the
+ * job. */
 static enum ca_status check_single_profile(struct verify *v, struct store_txn *txn,
                                            const struct subject *s, struct ca_error *err)
 {

@@ -10,8 +10,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* One in this many signatures is verified beside the first of every chunk: a fault in the arithmetic
- * must not leave the process unseen. */
+/* One in this many signatures is verified beside the first of every chunk: a fault in the
+ * arithmetic must not leave the process unseen. */
 #define SIGNATURE_CHECK_ONE_IN 1024
 
 struct batch_worker {

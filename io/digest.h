@@ -1,6 +1,6 @@
 /*
- * XXH3: finds damage and routes in memory. Never a security decision: collisions can be constructed.
- * digest.c is the only file that includes xxhash.h. Any thread.
+ * XXH3: finds damage and routes in memory. Never a security decision: collisions can be
+ * constructed. digest.c is the only file that includes xxhash.h. Any thread.
  */
 #ifndef IO_DIGEST_H
 #define IO_DIGEST_H

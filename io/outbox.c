@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_OCTETS ((size_t)1 << 20)
+#define BUFFER_OCTETS ((size_t)1 << 18)     /* six of them, soon all in use: memory is soon level */
 #define LOOSE_MAX 64        /* files of put_file that are written and wait for a common sync */
 #define TAG_SYNC 16         /* tags below: file * 2 + buffer; from here on: an fsync */
 

@@ -91,7 +91,7 @@ CA_MUST_CHECK enum ca_status store_get(struct store_txn *txn, enum store_table t
 enum store_put_mode {
     STORE_UPSERT,
     STORE_INSERT,   /* CA_DUPLICATE when the key is there */
-    STORE_APPEND,   /* the key is expected to be past all others: cheap; falls back to INSERT when not */
+    STORE_APPEND,   /* the key is expected past all others: cheap; falls back to INSERT */
 };
 /* value must not be a view into the store. Keys have 1 to 511 octets. A failure other than
  * CA_DUPLICATE voids the transaction: every later put, delete and the commit answer with it. */

@@ -1,6 +1,6 @@
 /*
- * Makes request files from a seed, on all cores: subjects device-000001, device-000002, ..., one DNS
- * SAN each. For demonstrations, benchmarks and tests.
+ * Makes request files from a seed, on all cores: subjects device-000001, device-000002, ..., one
+ * DNS SAN each. For demonstrations, benchmarks and tests.
  *
  * Names are a function of the number; keys are random. Output: one PEM bundle, NDJSON lines, or one
  * file per request in a directory.

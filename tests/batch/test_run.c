@@ -119,8 +119,8 @@ static void copy_store(struct store_fixture *f, const char *from, const char *to
     assert_int_equal(store_fixture_reopen(f, STORE_WRITE), CA_OK);
 }
 
-/* A seed makes serials a function of the ordinal, and a standing clock makes ticks a function of the
- * chunk: then nothing may depend on threads or on how bytes were read. */
+/* A seed makes serials a function of the ordinal, and a standing clock makes ticks a function of
+ * the chunk: then nothing may depend on threads or on how bytes were read. */
 static void any_number_of_workers_and_either_io_give_the_same_certificates(void **state)
 {
     static const struct { unsigned workers; bool no_uring; } ways[] = {
@@ -209,7 +209,8 @@ static void a_stopped_run_is_resumed_to_the_same_results(void **state)
     assert_string_equal(ca_error_name(&f->err), "job-completed");
 }
 
-/* Each fault ends the run; without it the job is resumed to its end, and nothing is issued twice. */
+/* Each fault ends the run; without it the job is resumed to its end, and nothing is issued twice.
+ * */
 static void every_fault_ends_the_run_and_resume_completes_it(void **state)
 {
     static const char *const faults[] = {
@@ -719,7 +720,8 @@ static void run_time_is_stored_with_every_group(void **state)
     job_fixture_bundle(f, "in.pem", 300, 0, input);
     assert_int_equal(start_job(f, "timed", input, &ask, &job), CA_OK);
     /* The last commit that works is a group's: what it stored is what a kill would leave. */
-    assert_int_equal(fault_testing_setup("worker:1=sleep60;store.commit:2+=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(fault_testing_setup("worker:1=sleep60;store.commit:2+=EIO", NULL, NULL),
+                     CA_OK);
     assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
     assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
     ca_buf_clear(&result.summary);

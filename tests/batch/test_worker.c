@@ -102,8 +102,8 @@ static EVP_PKEY *make_key(int kind)
     }
 }
 
-/* Adjacent items, every key kind: the key that a prover holds from the item before must not vouch for
- * the next one. */
+/* Adjacent items, every key kind: the key that a prover holds from the item before must not vouch
+ * for the next one. */
 static void a_request_signed_by_its_neighbours_key_is_refused(void **state)
 {
     struct fixture *f = *state;
