@@ -5,6 +5,7 @@
 #include "io/fault.h"
 #include "io/ingest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,15 @@ static enum ca_status draw_tick(struct batch_feed *feed, struct batch_chunk *chu
     return CA_OK;
 }
 
+/* A file that its owner keeps from us is that request's matter; a disk that cannot be read, or no
+ * descriptors and memory left, would refuse good requests one after the other. */
+static bool ends_the_run(const struct ingest_record *record)
+{
+    if (record->kind != INGEST_UNREADABLE) return false;
+    return record->errnum == EIO || record->errnum == ENOMEM || record->errnum == EMFILE ||
+           record->errnum == ENFILE;
+}
+
 /* Records into an empty chunk. *ended: the inputs are at their end (the chunk may hold some all the
  * same). */
 static enum ca_status fill_chunk(struct batch_feed *feed, struct batch_chunk *chunk, bool *ended,
@@ -143,6 +153,9 @@ static enum ca_status fill_chunk(struct batch_feed *feed, struct batch_chunk *ch
         if (st != CA_OK) return st;
         *ended = record.kind == INGEST_END;
         if (*ended) break;
+        if (ends_the_run(&record))
+            return ca_fail_errno(err, record.errnum, "cannot read the input file %.*s",
+                                 (int)record.path.len, (const char *)record.path.data);
         if (chunk->count == 0) chunk->begun_ms = batch_monotonic_ms();
         full = batch_chunk_add(chunk, &record);
     }

@@ -520,15 +520,19 @@ static void run_free(struct batch_run *run)
     free(run);
 }
 
-/* What a person reads when a run ended early: what is safe, and how to go on. */
+/* What a person reads when a run ended early: what the cause had to say, what is safe, and how to go
+ * on. */
 static void explain_end(const struct batch_run *run, struct ca_error *err)
 {
     const struct schema_job *row = &run->job->row;
+    char cause[CA_ERROR_HINT_MAX];
 
     if (err == NULL) return;
-    ca_hint(err, "%llu requests are durable in the store (%llu issued, %llu refused); go on with: "
-            "certmill batch resume %s", (unsigned long long)row->done,
-            (unsigned long long)row->issued, (unsigned long long)row->rejected, run->job->name);
+    memcpy(cause, err->hint, sizeof(cause));
+    ca_hint(err, "%.150s%s%llu requests are durable in the store (%llu issued, %llu refused); go on "
+            "with: certmill batch resume %s", cause, cause[0] != '\0' ? " " : "",
+            (unsigned long long)row->done, (unsigned long long)row->issued,
+            (unsigned long long)row->rejected, run->job->name);
 }
 
 enum ca_status batch_run_start(struct batch_registry *registry, struct batch_job *job,

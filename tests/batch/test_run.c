@@ -683,6 +683,41 @@ static void a_foreign_file_in_the_output_directory_is_refused_before_the_first_s
     }
 }
 
+static void a_disk_that_cannot_be_read_ends_the_run_and_refuses_nobody(void **state)
+{
+    enum { FILES = 20 };
+    struct store_fixture *f = *state;
+    struct batch_run_spec spec = { .workers = 1, .fresh = true, .certmill_version = "t" };
+    struct job_fixture_spec ask;
+    struct batch_run_result result;
+    struct batch_job *job = NULL;
+    char dir[512], path[600];
+
+    (void)snprintf(dir, sizeof(dir), "%s/in", f->root);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    for (int i = 0; i < FILES; i++) {
+        struct ca_buf pem;
+
+        ca_buf_init(&pem, 1 << 16);
+        (void)snprintf(path, sizeof(path), "%s/device-%02d.csr", dir, i);
+        job_fixture_request("device", false, &pem);
+        assert_int_equal(file_write(path, 0600, ca_buf_view(&pem), NULL), CA_OK);
+        ca_buf_clear(&pem);
+    }
+    assert_int_equal(start_job(f, "dying", dir, &ask, &job), CA_OK);
+    assert_int_equal(fault_testing_setup("ring.read:7=EIO", NULL, NULL), CA_OK);
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_IO);
+    assert_int_equal(fault_testing_setup(NULL, NULL, NULL), CA_OK);
+    assert_int_equal(result.rejected, 0);
+    assert_non_null(strstr(f->err.text, "device-06.csr"));
+    ca_buf_clear(&result.summary);
+    assert_int_equal(batch_job_load(f->registry, "dying", NULL, &job, &f->err), CA_OK);
+    spec.fresh = false;
+    assert_int_equal(run_with(f, job, &spec, &result, &f->err), CA_OK);
+    assert_int_equal(result.issued, FILES);
+    ca_buf_clear(&result.summary);
+}
+
 /* Nothing of it can be resumed: neither the name nor the directory may stay taken. */
 static void an_input_without_any_request_leaves_no_job_and_no_files(void **state)
 {
@@ -768,6 +803,9 @@ int main(void)
                                         setup, store_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_second_run_in_the_same_store_is_refused, setup,
                                         store_fixture_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_disk_that_cannot_be_read_ends_the_run_and_refuses_nobody, setup,
+            store_fixture_teardown),
         cmocka_unit_test_setup_teardown(an_input_without_any_request_leaves_no_job_and_no_files,
                                         setup, store_fixture_teardown),
         cmocka_unit_test_setup_teardown(run_time_is_stored_with_every_group, setup,
