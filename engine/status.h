@@ -22,7 +22,7 @@ enum ca_status {
 };
 
 #define CA_ERROR_TEXT_MAX 192
-#define CA_ERROR_HINT_MAX 320   /* room for the counts and the longest name of a job */
+#define CA_ERROR_HINT_MAX 448   /* room for the counts and the longest name of a job */
 
 struct ca_error {
     enum ca_status status;
