@@ -2,6 +2,7 @@
 #include "batch/ca_row.h"
 #include "batch/plan.h"
 #include "batch/profile.h"
+#include "batch/registry_cert.h"
 #include "engine/policy.h"
 #include "engine/prove.h"
 #include "engine/sign.h"
@@ -184,28 +185,12 @@ static enum ca_status put_certificate(struct store_txn *txn, const struct signin
         .profile = batch_profile_id(signing->compiled.hash),
         .der = signing->der,
     };
-    const uint8_t *serial = signing->serial.octets;
-    struct schema_key key;
     struct ca_buf value;
     enum ca_status st = batch_profile_put(txn, &signing->compiled, err);
 
     if (st != CA_OK) return st;
     ca_buf_init(&value, BATCH_CA_ROW_MAX);
-    schema_encode_cert(&row, &value);
-    st = ca_buf_status(&value, "a certificate's row", err);
-    if (st == CA_OK) {
-        st = store_put(txn, STORE_CERT, schema_key_cert(&key, serial, issuer->ca),
-                       ca_buf_view(&value), STORE_APPEND, err);
-    }
-    if (st == CA_DUPLICATE) {
-        st = ca_fail_named(err, CA_CRYPTO, "serial-collision",
-                           "a serial number was drawn twice: the random generator is broken");
-    }
-    if (st == CA_OK) {
-        st = store_put(txn, STORE_EXPIRY,
-                       schema_key_expiry(&key, row.not_after_s, issuer->ca, serial),
-                       (struct ca_bytes){ 0 }, STORE_INSERT, err);
-    }
+    st = batch_cert_put(txn, issuer->ca, signing->serial.octets, &row, &value, err);
     ca_buf_clear(&value);
     return st;
 }
@@ -218,7 +203,7 @@ static enum ca_status draw_tick(struct store_txn *txn, int64_t now_ms, int64_t *
     enum ca_status st = batch_registry_read_clock(txn, &clock, err);
 
     if (st != CA_OK) return st;
-    clock.last_tick_ms = now_ms > clock.last_tick_ms ? now_ms : clock.last_tick_ms + 1;
+    clock.last_tick_ms = ca_tick_next(now_ms, clock.last_tick_ms);
     if (now_ms > clock.high_time_ms) clock.high_time_ms = now_ms;
     *tick_ms = clock.last_tick_ms;
     return batch_registry_write_clock(txn, &clock, err);

@@ -1,5 +1,6 @@
 #include "batch/committer.h"
 
+#include "batch/registry_cert.h"
 #include "engine/serial.h"
 #include "io/fault.h"
 
@@ -30,24 +31,8 @@ static enum ca_status put_cert(struct store_txn *txn, const struct batch_chunk *
         .not_after_s = item->not_after_s, .job = chunk->plan->job, .ordinal = ordinal,
         .der = ca_bytes_of(chunk->certs.data + item->slot.der_offset, item->slot.der_len),
     };
-    struct schema_key key;
-    enum ca_status st;
 
-    ca_buf_reset(value);
-    schema_encode_cert(&row, value);
-    st = ca_buf_status(value, "a certificate's row", err);
-    if (st != CA_OK) return st;
-    st = store_put(txn, STORE_CERT,
-                   schema_key_cert(&key, item->serial.octets, profile->issuer->ca),
-                   ca_buf_view(value), STORE_APPEND, err);
-    if (st == CA_DUPLICATE)
-        return ca_fail_named(err, CA_CRYPTO, "serial-collision",
-                             "a serial number was drawn twice: the random generator is broken");
-    if (st != CA_OK) return st;
-    return store_put(txn, STORE_EXPIRY,
-                     schema_key_expiry(&key, item->not_after_s, profile->issuer->ca,
-                                       item->serial.octets),
-                     ca_bytes_of(NULL, 0), STORE_INSERT, err);
+    return batch_cert_put(txn, profile->issuer->ca, item->serial.octets, &row, value, err);
 }
 
 /* A chunk's serials share their tick; sorted, they append to the B+tree. */
@@ -342,7 +327,7 @@ static void loop(struct committer *c)
     }
 }
 
-uint64_t batch_committer_run(const struct batch_committer_spec *spec, struct batch_totals *totals)
+void batch_committer_run(const struct batch_committer_spec *spec, struct batch_totals *totals)
 {
     struct committer c = { .spec = spec, .totals = totals };
 
@@ -364,5 +349,4 @@ uint64_t batch_committer_run(const struct batch_committer_spec *spec, struct bat
     totals->signed_count = spec->job->row.signed_count;
     totals->discarded = spec->job->row.discarded;
     batch_queue_close(spec->outbox);    /* last: whoever sees it closed may read the totals */
-    return c.next;
 }

@@ -63,8 +63,8 @@ struct batch_committer_spec {
     void *ctx;
 };
 
-/* The committer's thread: runs until done is closed and drained, then closes outbox. Returns how
- * many chunks came back in order without a gap; *totals is filled at the end. */
-uint64_t batch_committer_run(const struct batch_committer_spec *spec, struct batch_totals *totals);
+/* The committer's thread: runs until done is closed and drained, fills *totals, then closes
+ * outbox. */
+void batch_committer_run(const struct batch_committer_spec *spec, struct batch_totals *totals);
 
 #endif

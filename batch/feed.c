@@ -123,7 +123,7 @@ static enum ca_status draw_tick(struct batch_feed *feed, struct batch_chunk *chu
         return ca_fail_named(err, CA_REFUSED, "clock",
                              "the clock went back more than five minutes during the run");
     if (now_ms > feed->high_time_ms) feed->high_time_ms = now_ms;
-    feed->last_tick_ms = now_ms > feed->last_tick_ms ? now_ms : feed->last_tick_ms + 1;
+    feed->last_tick_ms = ca_tick_next(now_ms, feed->last_tick_ms);
     chunk->tick_ms = feed->last_tick_ms;
     return CA_OK;
 }

@@ -79,7 +79,7 @@ static enum ca_status draw_tick(struct single *single, struct ca_error *err)
     if (st == CA_OK) st = batch_registry_read_clock(txn, &clock, err);
     store_abort(txn);
     if (st != CA_OK) return st;
-    single->chunk->tick_ms = now_ms > clock.last_tick_ms ? now_ms : clock.last_tick_ms + 1;
+    single->chunk->tick_ms = ca_tick_next(now_ms, clock.last_tick_ms);
     return CA_OK;
 }
 

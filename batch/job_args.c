@@ -25,11 +25,15 @@ static enum ca_status no_memory(struct ca_error *err)
 
 static bool is_utf8(const char *text)
 {
-    json_t *string = json_string(text);     /* NULL when it is not; no other check is at hand */
-    bool good = string != NULL;
+    struct ca_bytes rest = ca_bytes_str(text);
 
-    json_decref(string);
-    return good;
+    while (rest.len > 0) {
+        size_t len = ca_utf8_sequence(rest);
+
+        if (len == 0) return false;
+        rest = ca_bytes_of(rest.data + len, rest.len - len);
+    }
+    return true;
 }
 
 static enum ca_status input_absolute(const char *input, char **out, struct ca_error *err)

@@ -12,6 +12,28 @@
 #define CERT_SUBJECT_MAX (1u << 20)     /* octets of a printed Name; a request has 32 KiB */
 #define CERT_ROW_MAX (CA_CERT_DER_MAX + 256)  /* octets of a row */
 
+enum ca_status batch_cert_put(struct store_txn *txn, uint32_t ca,
+                              const uint8_t serial[SCHEMA_SERIAL_LEN],
+                              const struct schema_cert *row, struct ca_buf *value,
+                              struct ca_error *err)
+{
+    struct schema_key key;
+    enum ca_status st;
+
+    ca_buf_reset(value);
+    schema_encode_cert(row, value);
+    st = ca_buf_status(value, "a certificate's row", err);
+    if (st != CA_OK) return st;
+    st = store_put(txn, STORE_CERT, schema_key_cert(&key, serial, ca), ca_buf_view(value),
+                   STORE_APPEND, err);
+    if (st == CA_DUPLICATE)
+        return ca_fail_named(err, CA_CRYPTO, "serial-collision",
+                             "a serial number was drawn twice: the random generator is broken");
+    if (st != CA_OK) return st;
+    return store_put(txn, STORE_EXPIRY, schema_key_expiry(&key, row->not_after_s, ca, serial),
+                     ca_bytes_of(NULL, 0), STORE_INSERT, err);
+}
+
 /* Which table leads the walk: the one that makes its time proportional to its answer. */
 enum cert_order { CERT_BY_SERIAL, CERT_BY_EXPIRY, CERT_BY_ORDINAL };
 

@@ -16,6 +16,16 @@ struct batch_cert {
     bool revoked;
 };
 
+/*
+ * Stores a certificate of ours and its place in the expiry index. Serials are expected to come in
+ * order; value is scratch and keeps its memory. CA_CRYPTO "serial-collision": a serial drawn is in
+ * the store already; the generator is broken.
+ */
+CA_MUST_CHECK enum ca_status batch_cert_put(struct store_txn *txn, uint32_t ca,
+                                            const uint8_t serial[SCHEMA_SERIAL_LEN],
+                                            const struct schema_cert *row, struct ca_buf *value,
+                                            struct ca_error *err);
+
 struct batch_cert_query {
     const char *ca;                 /* name or ARN; NULL: all */
     const char *subject_glob;       /* against the RFC 4514 subject, fnmatch; NULL: all */

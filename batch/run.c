@@ -211,7 +211,7 @@ static void *committer_main(void *arg)
         .published = take_published, .failed = run_failed, .ctx = run,
     };
 
-    (void)batch_committer_run(&spec, &run->totals);
+    batch_committer_run(&spec, &run->totals);
     return NULL;
 }
 

@@ -35,19 +35,13 @@ size_t ca_charset_ascii(struct ca_bytes text)
     return i;
 }
 
-/* The character of more than one octet at p and its length, 0 when it is not UTF-8. */
-static size_t decode_wide(const uint8_t *p, size_t avail, uint32_t *character)
+/* The character of more than one octet that begins text, and its length; 0 when it is not UTF-8. */
+static size_t decode_wide(struct ca_bytes text, uint32_t *character)
 {
-    static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    uint32_t c = p[0] & (0x7fu >> len);
+    size_t len = ca_utf8_sequence(text);
+    uint32_t c = len == 0 ? 0 : text.data[0] & (0x7fu >> len);
 
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > avail) return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) return 0;
-        c = (c << 6) | (p[i] & 0x3fu);
-    }
-    if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
+    for (size_t i = 1; i < len; i++) c = (c << 6) | (text.data[i] & 0x3fu);
     *character = c;
     return len;
 }
@@ -77,7 +71,7 @@ size_t ca_charset_utf8(struct ca_bytes text, size_t *characters)
         } else {
             uint32_t c = 0;
 
-            len = decode_wide(text.data + i, text.len - i, &c);
+            len = decode_wide(ca_bytes_of(text.data + i, text.len - i), &c);
             if (len == 0 || hides_or_reorders(c)) break;
         }
         i += len;

@@ -21,6 +21,12 @@ struct ca_serial {
     uint8_t octets[CA_SERIAL_MAX];  /* big-endian magnitude without leading zeros */
 };
 
+/* The tick after last_ms: now, but always past it, whatever the clock does. */
+static inline int64_t ca_tick_next(int64_t now_ms, int64_t last_ms)
+{
+    return now_ms > last_ms ? now_ms : last_ms + 1;
+}
+
 /*
  * Draws one serial for a chunk's tick. Thread: the one that owns rng.
  *   out         written on CA_OK only
