@@ -3,6 +3,8 @@
 #include "batch/plan.h"
 #include "batch/profile.h"
 #include "batch/registry_cert.h"
+#include "batch/scope.h"
+#include "engine/lint.h"
 #include "engine/policy.h"
 #include "engine/prove.h"
 #include "engine/sign.h"
@@ -15,11 +17,14 @@
 /* One CA certificate on its way. */
 struct signing {
     struct batch_issuer *issuer;
-    const struct ca_template *tmpl;
+    struct batch_terms *terms;
     struct batch_compiled compiled;
     struct ca_request request;          /* the CA's own CSR; views into its row */
+    struct ca_arena parts;              /* of contents */
+    struct ca_contents contents;
     struct ca_serial serial;
     int64_t not_before_s, not_after_s;
+    uint32_t scope;
     struct ca_buf arena;
     struct ca_bytes der;                /* the certificate, a view into arena */
 };
@@ -27,24 +32,28 @@ struct signing {
 static void signing_clear(struct signing *signing)
 {
     batch_compiled_clear(&signing->compiled);
+    batch_terms_free(signing->terms);
     batch_issuer_free(signing->issuer);
+    ca_arena_clear(&signing->parts);
     ca_buf_clear(&signing->arena);
 }
 
 /* ---- Before the transaction ---- */
 
-static enum ca_status choose_template(const struct batch_ca *ca, const char *name,
-                                      const struct ca_template **out, struct ca_error *err)
+static enum ca_status choose_template(struct batch_registry *registry, const struct batch_ca *ca,
+                                      const char *name, struct batch_terms **out,
+                                      struct ca_error *err)
 {
     enum ca_template_kind wanted = ca->row.is_root ? CA_TEMPLATE_ROOT_CA
                                                    : CA_TEMPLATE_SUBORDINATE_CA;
+    struct batch_terms_spec spec = { .tmpl = name };
     enum ca_status st;
 
-    if (name == NULL) name = ca->row.is_root ? ROOT_TEMPLATE : SUBORDINATE_TEMPLATE;
-    st = ca_template_find(name, out, err);
-    if (st != CA_OK || (*out)->kind == wanted) return st;
+    if (name == NULL) spec.tmpl = ca->row.is_root ? ROOT_TEMPLATE : SUBORDINATE_TEMPLATE;
+    st = batch_terms_new(&spec, registry->crypto, out, err);
+    if (st != CA_OK || (*out)->tmpl->kind == wanted) return st;
     st = ca_fail_named(err, CA_REFUSED, "template", "the template %s is not for the certificate of "
-                       "a %s CA", (*out)->name, ca->row.is_root ? "root" : "subordinate");
+                       "a %s CA", (*out)->tmpl->name, ca->row.is_root ? "root" : "subordinate");
     ca_hint(err, "see: certmill template list");
     return st;
 }
@@ -74,18 +83,32 @@ static enum ca_status prepare(struct batch_registry *registry,
     enum ca_status st = check_parent(ca, spec->parent, err);
 
     if (st != CA_OK) return st;
-    st = choose_template(ca, spec->tmpl, &signing->tmpl, err);
+    st = choose_template(registry, ca, spec->tmpl, &signing->terms, err);
     if (st != CA_OK) return st;
     st = batch_ca_check_state(ca, BATCH_CA_IMPORT, err);
     if (st != CA_OK) return st;
     st = batch_issuer_load(registry, ca->row.is_root ? spec->name : spec->parent, ca->row.is_root,
                            &signing->issuer, err);
     if (st != CA_OK) return st;
-    ask.tmpl = signing->tmpl;
+    ask.terms = signing->terms;
     return batch_profile_compile(registry, signing->issuer, &ask, &signing->compiled, err);
 }
 
 /* ---- Signing ---- */
+
+static enum ca_status check_policy(struct batch_registry *registry, struct signing *signing,
+                                   struct ca_error *err)
+{
+    struct ca_ask ask = { .request = &signing->request };
+    struct ca_policy *policy = NULL;
+    enum ca_status st = ca_policy_new(registry->crypto, &policy, err);
+
+    if (st != CA_OK) return st;
+    st = ca_policy_check(policy, signing->compiled.profile, &ask, &signing->parts,
+                         &signing->contents, err);
+    ca_policy_free(policy);
+    return st;
+}
 
 static enum ca_status check_request(struct batch_registry *registry, struct signing *signing,
                                     struct ca_bytes csr, struct ca_error *err)
@@ -93,19 +116,14 @@ static enum ca_status check_request(struct batch_registry *registry, struct sign
     const struct ca_request *request = &signing->request;
     struct ca_prover *prover = NULL;
     bool proved = false;
-    enum ca_status st = ca_request_parse(csr, &signing->request, err);
+    enum ca_status st = ca_request_parse(csr, signing->terms->tmpl->admit, &signing->request, err);
 
-    if (st != CA_OK) return st;
-    st = ca_policy_check(signing->compiled.profile, request, err);
-    if (st != CA_OK) return st;
-    st = ca_prover_new(registry->crypto, &prover, err);
+    if (st == CA_OK) st = check_policy(registry, signing, err);
+    if (st == CA_OK) st = ca_prover_new(registry->crypto, &prover, err);
     if (st != CA_OK) return st;
     st = ca_prover_check(prover, &request, 1, &proved, err);
+    if (st == CA_OK && !proved) st = ca_prover_refuse(prover, request, err);
     ca_prover_free(prover);
-    if (st == CA_OK && !proved) {
-        st = ca_refuse(err, CA_REASON_BAD_SIGNATURE,
-                       "the CA's request is not signed with the CA's key");
-    }
     return st;
 }
 
@@ -147,26 +165,26 @@ static enum ca_status sign_tbs(struct batch_registry *registry, struct signing *
 static enum ca_status sign_certificate(struct batch_registry *registry, struct signing *signing,
                                        int64_t now_ms, int64_t tick_ms, struct ca_error *err)
 {
-    uint8_t subject_key_id[20];
+    const struct ca_profile *profile = signing->compiled.profile;
     struct ca_cert_slot slot;
     struct ca_tbs_input input = {
         .request = &signing->request,
+        .contents = &signing->contents,
         .serial = &signing->serial,
-        .subject_key_id = subject_key_id,
+        .scope = signing->scope,
     };
-    enum ca_status st = ca_profile_dates(signing->compiled.profile, now_ms / 1000,
-                                         &signing->not_before_s, &signing->not_after_s, err);
+    enum ca_status st = ca_profile_dates(profile, now_ms / 1000, &signing->not_before_s,
+                                         &signing->not_after_s, err);
 
-    if (st != CA_OK) return st;
-    /* RFC 5280 4.2.1.2, method 1 */
-    st = ca_crypto_digest(registry->crypto, CA_DIGEST_SHA1, signing->request.key.key,
-                          subject_key_id, err);
     if (st != CA_OK) return st;
     st = draw_serial(registry, tick_ms, &signing->serial, err);
     if (st != CA_OK) return st;
     input.not_before_s = signing->not_before_s;
     input.not_after_s = signing->not_after_s;
-    st = ca_profile_build(signing->compiled.profile, &input, &signing->arena, &slot, err);
+    st = ca_profile_build(profile, &input, &signing->arena, &slot, err);
+    if (st != CA_OK) return st;
+    st = ca_lint(profile, &input,
+                 ca_bytes_slice(ca_buf_view(&signing->arena), slot.tbs_offset, slot.tbs_len), err);
     if (st != CA_OK) return st;
     return sign_tbs(registry, signing, &slot, err);
 }
@@ -179,7 +197,7 @@ static enum ca_status put_certificate(struct store_txn *txn, const struct signin
     const struct batch_issuer *issuer = signing->issuer;
     struct schema_cert row = {
         .ca_generation = issuer->generation,
-        .scope = issuer->scope,
+        .scope = signing->scope,
         .not_before_s = signing->not_before_s,
         .not_after_s = signing->not_after_s,
         .profile = batch_profile_id(signing->compiled.hash),
@@ -192,7 +210,15 @@ static enum ca_status put_certificate(struct store_txn *txn, const struct signin
     ca_buf_init(&value, BATCH_CA_ROW_MAX);
     st = batch_cert_put(txn, issuer->ca, signing->serial.octets, &row, &value, err);
     ca_buf_clear(&value);
-    return st;
+    return st == CA_OK ? batch_scope_count(txn, issuer->ca, signing->scope, 1, err) : st;
+}
+
+/* A root's own certificate is on no CRL of its own, so it takes no place in a scope. */
+static enum ca_status take_scope(const struct batch_registry *registry, struct store_txn *txn,
+                                 struct signing *signing, struct ca_error *err)
+{
+    if (signing->issuer->self) return CA_OK;
+    return batch_scope_take(registry, txn, signing->issuer, &signing->scope, err);
 }
 
 /* A tick past all others, so that this serial stands behind them in the store. */
@@ -233,6 +259,7 @@ static enum ca_status activate_inside(struct batch_registry *registry, struct st
     if (st == CA_OK) st = batch_ca_find(registry, txn, name, &ca, err);
     if (st == CA_OK) st = check_request(registry, signing, ca.row.csr, err);
     if (st == CA_OK) st = draw_tick(txn, now_ms, &tick_ms, err);
+    if (st == CA_OK) st = take_scope(registry, txn, signing, err);
     if (st == CA_OK) st = sign_certificate(registry, signing, now_ms, tick_ms, err);
     if (st == CA_OK) st = put_certificate(txn, signing, err);
     if (st != CA_OK) goto out;
@@ -258,6 +285,7 @@ enum ca_status batch_ca_activate(struct batch_registry *registry,
 
     if (st != CA_OK) return st;
     ca_buf_init(&signing.arena, 2 * CA_CERT_DER_MAX);
+    ca_arena_init(&signing.parts, CA_CERT_DER_MAX, 8 * (size_t)CA_CERT_DER_MAX);
     st = prepare(registry, spec, &ca, &signing, err);
     batch_ca_clear(&ca);
     if (st != CA_OK) goto out;

@@ -1,6 +1,7 @@
 /* Creation of a CA: everything is checked before a key is made, the key before the row. */
 #include "batch/ca_key.h"
 #include "batch/ca_row.h"
+#include "batch/scope.h"
 #include "engine/csr.h"
 
 #include <stdlib.h>
@@ -276,6 +277,8 @@ static enum ca_status put_rows(struct store_txn *txn, const struct plan *plan, u
     enum ca_status st;
 
     memcpy(ca.row.uuid, plan->uuid, SCHEMA_UUID_LEN);
+    st = batch_scope_reconfigure(&ca.row, NULL, &plan->revocation, err);
+    if (st != CA_OK) return st;
     st = batch_ca_put(txn, &ca, STORE_INSERT, err);
     if (st != CA_OK) return st;
     return put_token(txn, plan, number, now_ms, err);

@@ -1,11 +1,25 @@
 /* A CA disabled and enabled, deleted, restored and buried; its tags. */
 #include "batch/ca_key.h"
 #include "batch/ca_row.h"
+#include "batch/scope.h"
 
 #define RESTORE_DAYS_MIN 7
 #define RESTORE_DAYS_MAX 30
 
 /* ---- Update ---- */
+
+/* New settings may open a CRL scope. */
+static enum ca_status open_scope(struct batch_registry *registry, struct batch_ca *ca,
+                                 const struct ca_revocation *revocation, struct ca_error *err)
+{
+    struct ca_revocation before = { 0 };
+    enum ca_status st = batch_ca_parse_revocation(registry, ca->row.uuid, ca->row.revocation,
+                                                  (struct ca_bytes){ 0 }, &before, err);
+
+    if (st == CA_OK) st = batch_scope_reconfigure(&ca->row, &before, revocation, err);
+    ca_revocation_clear(&before);
+    return st;
+}
 
 static enum ca_status update_row(struct batch_registry *registry, struct batch_ca *ca,
                                  uint8_t status, struct ca_bytes revocation_json,
@@ -18,6 +32,7 @@ static enum ca_status update_row(struct batch_registry *registry, struct batch_c
     if (revocation_json.len > 0) {
         st = batch_ca_parse_revocation(registry, ca->row.uuid, revocation_json,
                                        ca->row.revocation, revocation, err);
+        if (st == CA_OK) st = open_scope(registry, ca, revocation, err);
         if (st != CA_OK) return st;
         ca->row.revocation = ca_buf_view(&revocation->json);
         changed = true;

@@ -1,6 +1,7 @@
 #include "batch/committer.h"
 
 #include "batch/registry_cert.h"
+#include "batch/scope.h"
 #include "engine/serial.h"
 #include "io/fault.h"
 
@@ -76,7 +77,8 @@ static enum ca_status put_results(struct store_txn *txn, const struct batch_chun
 
 /* Where the input stands behind the group, and the job's counters. */
 static enum ca_status put_job(struct store_txn *txn, const struct batch_group *group,
-                              struct schema_job *row, struct ca_error *err)
+                              const struct batch_key_check *keys, struct schema_job *row,
+                              struct ca_error *err)
 {
     const struct batch_chunk *last = group->chunks[group->chunk_count - 1];
     struct schema_input input = { .input = last->end.input, .offset = last->end.offset };
@@ -88,7 +90,11 @@ static enum ca_status put_job(struct store_txn *txn, const struct batch_group *g
         row->issued += group->chunks[i]->issued;
         row->rejected += group->chunks[i]->rejected;
         row->signed_count += group->chunks[i]->signed_count;
+        row->discarded += group->chunks[i]->discarded;
+        row->notices |= group->chunks[i]->notices;
     }
+    row->duplicate_keys += keys->duplicate_keys;
+    row->known_keys += keys->known_keys;
     row->done = last->first_ordinal + last->count;
     row->updated_ms = group->now_ms;
     row->elapsed_ms = group->elapsed_ms;
@@ -139,19 +145,66 @@ static enum ca_status recheck_issuers(struct store_txn *txn, const struct batch_
     return CA_OK;
 }
 
+/* Consecutive chunks of one scope are counted in one step: the CA's row is rewritten for it. */
+static enum ca_status count_scopes(struct store_txn *txn, const struct batch_group *group,
+                                   struct ca_error *err)
+{
+    uint32_t ca = group->plan->profiles[0].issuer->ca;
+    uint32_t scope = 0, count = 0;
+
+    for (size_t i = 0; i < group->chunk_count; i++) {
+        const struct batch_chunk *chunk = group->chunks[i];
+
+        if (chunk->scope != scope) {
+            enum ca_status st = batch_scope_count(txn, ca, scope, count, err);
+
+            if (st != CA_OK) return st;
+            scope = chunk->scope;
+            count = 0;
+        }
+        count += chunk->count;
+    }
+    return batch_scope_count(txn, ca, scope, count, err);
+}
+
+/* A single issue that is refused only now ends without a trace. */
+static enum ca_status single_verdict(const struct batch_group *group, struct ca_error *err)
+{
+    const struct batch_chunk *chunk = group->chunks[0];
+    const struct batch_item *item = &chunk->items[0];
+
+    if (group->job != NULL || !item->refused) return CA_OK;
+    return ca_refuse(err, (enum ca_reason)item->reason, "%.*s", (int)item->detail.len,
+                     (const char *)chunk->details.data + item->detail.offset);
+}
+
+static enum ca_status fill_chunk(struct store_txn *txn, const struct batch_group *group,
+                                 struct batch_chunk *chunk, struct batch_key_check *keys,
+                                 struct ca_buf *value, struct ca_error *err)
+{
+    enum ca_status st = batch_key_check_chunk(keys, chunk, err);
+
+    if (st == CA_OK) st = single_verdict(group, err);
+    if (st == CA_OK) st = put_certs(txn, chunk, value, err);
+    if (st == CA_OK) st = batch_key_check_remember(keys, chunk, err);
+    if (st == CA_OK && group->job != NULL) st = put_results(txn, chunk, err);
+    return st;
+}
+
 static enum ca_status fill_group(struct store_txn *txn, const struct batch_group *group,
                                  struct schema_job *row, struct ca_error *err)
 {
+    struct batch_key_check keys;
     struct ca_buf value;
     enum ca_status st = recheck_issuers(txn, group, err);
 
+    batch_key_check_init(&keys, txn, group->keys, group->known_max);
     ca_buf_init(&value, CA_CERT_DER_MAX + 4096);
-    for (size_t i = 0; i < group->chunk_count && st == CA_OK; i++) {
-        st = put_certs(txn, group->chunks[i], &value, err);
-        if (st == CA_OK && group->job != NULL) st = put_results(txn, group->chunks[i], err);
-    }
+    for (size_t i = 0; i < group->chunk_count && st == CA_OK; i++)
+        st = fill_chunk(txn, group, group->chunks[i], &keys, &value, err);
     ca_buf_clear(&value);
-    if (st == CA_OK && group->job != NULL) st = put_job(txn, group, row, err);
+    if (st == CA_OK) st = count_scopes(txn, group, err);
+    if (st == CA_OK && group->job != NULL) st = put_job(txn, group, &keys, row, err);
     if (st == CA_OK) st = put_clock(txn, group, err);
     if (st == CA_OK && group->also != NULL) st = group->also(group->also_ctx, txn, err);
     return st;
@@ -164,6 +217,7 @@ enum ca_status batch_group_commit(const struct batch_group *group, struct ca_err
     enum ca_status st;
 
     assert(group->chunk_count > 0);
+    assert(group->job != NULL || (group->chunk_count == 1 && group->chunks[0]->count == 1));
     if (group->job != NULL) row = group->job->row;
     st = store_begin(group->store, STORE_WRITE, &txn, err);
     if (st != CA_OK) return st;
@@ -272,6 +326,7 @@ static void commit_group(struct committer *c)
     struct batch_group group = {
         .store = spec->store, .plan = spec->plan, .now_ms = ca_clock_now_ms(spec->clock),
         .chunks = c->group, .chunk_count = c->group_count, .job = spec->job,
+        .keys = spec->keys, .known_max = spec->known_max,
     };
     struct batch_published published;
     struct ca_error err;

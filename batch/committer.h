@@ -1,7 +1,8 @@
 /*
  * The one thread that commits, then hands out. Takes chunks back in input order, gathers them into
- * groups and writes each group in one transaction: certificates, expiry index, results, where the
- * input stands, the job's counters. Only what is committed goes on to the outbox.
+ * groups and writes each group in one transaction: certificates, expiry index, known keys, results,
+ * where the input stands, the job's counters, the CA's CRL scope. Only what is committed goes on to
+ * the outbox.
  *
  * A group closes at 4,096 requests, 16 MiB, a linger after its first chunk, or at once when nothing
  * is outstanding; also when it holds so many of the run's chunks that workers would run dry.
@@ -9,6 +10,7 @@
 #ifndef BATCH_COMMITTER_H
 #define BATCH_COMMITTER_H
 
+#include "batch/duplicates.h"
 #include "batch/item.h"
 #include "batch/queue.h"
 #include "batch/registry_job.h"
@@ -18,7 +20,13 @@
 #define BATCH_GROUP_REQUESTS_MAX 4096
 #define BATCH_GROUP_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
-/* One transaction. Thread: the caller's; store's write lock is held during the call only. */
+/*
+ * One transaction. Thread: the caller's; store's write lock is held during the call only.
+ *
+ * Keys that stand twice are settled in it first, in input order (batch/duplicates.h): an item may
+ * become refused here after it was signed (batch_item_discard), others get warnings; the chunk is
+ * then encoded again. chunk->notices get DUPLICATE_KEYS and KNOWN_KEYS.
+ */
 struct batch_group {
     struct store *store;
     const struct batch_plan *plan;
@@ -26,15 +34,23 @@ struct batch_group {
     struct batch_chunk *const *chunks;      /* consecutive, in order */
     size_t chunk_count;
     struct batch_job *job;                  /* NULL: a single issue; its row moves on on CA_OK */
+    struct batch_key_set *keys;             /* of the run; NULL: a single issue, or no rule asks */
+    uint64_t known_max;                     /* 0: BATCH_KNOWN_KEYS_MAX */
     uint64_t elapsed_ms;                    /* run time of the job so far, over all its runs */
     /* Put into the same transaction after everything else; may be NULL. */
     enum ca_status (*also)(void *ctx, struct store_txn *txn, struct ca_error *err);
     void *also_ctx;
 };
 
-/* In its transaction it reads the CA's row again: no longer ACTIVE, or another certificate, is
+/*
+ * In its transaction it reads the CA's row again: no longer ACTIVE, or another certificate, is
  * CA_REFUSED "ca-changed". CA_CRYPTO "serial-collision": a serial drawn is in the store already;
- * the generator is broken. */
+ * the generator is broken. CA_REFUSED "too-many-keys", "too-many-known-keys": a limit of
+ * batch/duplicates.h.
+ *
+ * A single issue (job NULL) whose only request is refused here: nothing at all is written, and the
+ * call is CA_REFUSED with that reason in err (the item says the same).
+ */
 CA_MUST_CHECK enum ca_status batch_group_commit(const struct batch_group *group,
                                                 struct ca_error *err);
 
@@ -51,6 +67,8 @@ struct batch_committer_spec {
     const struct ca_clock *clock;
     struct batch_job *job;
     struct batch_queue *done, *outbox;      /* chunks in, chunks on */
+    struct batch_key_set *keys;             /* of the run; NULL: its template allows twins */
+    uint64_t known_max;                     /* 0: BATCH_KNOWN_KEYS_MAX */
     size_t chunks_total, workers;
     unsigned linger_ms;
     int64_t begun_ms;                       /* of this run, CLOCK_MONOTONIC */

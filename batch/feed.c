@@ -1,6 +1,7 @@
 #include "batch/feed.h"
 
 #include "batch/resume.h"
+#include "batch/scope.h"
 #include "engine/crypto.h"
 #include "io/fault.h"
 #include "io/ingest.h"
@@ -21,6 +22,7 @@ struct batch_feed {
     struct ca_error hash_error;     /* observe() cannot return one */
     int64_t last_tick_ms, high_time_ms;
     uint64_t ordinal, sequence;
+    struct batch_scope scope;       /* where the next request goes */
 };
 
 static void observe(void *ctx, struct ca_bytes consumed)
@@ -80,6 +82,18 @@ static enum ca_status open_inputs(struct batch_feed *feed, struct ca_error *err)
     return st == CA_OK ? skip_committed(feed, err) : st;
 }
 
+static enum ca_status read_scope(struct batch_feed *feed, struct ca_error *err)
+{
+    const struct batch_feed_spec *spec = &feed->spec;
+    struct store_txn *txn = NULL;
+    enum ca_status st = store_begin(spec->store, STORE_READ, &txn, err);
+
+    if (st != CA_OK) return st;
+    st = batch_scope_read(txn, spec->job->issuer, spec->scope_certs, &feed->scope, err);
+    store_abort(txn);
+    return st;
+}
+
 enum ca_status batch_feed_open(const struct batch_feed_spec *spec, struct batch_feed **out,
                                struct batch_feed_facts *facts, struct ca_error *err)
 {
@@ -91,7 +105,8 @@ enum ca_status batch_feed_open(const struct batch_feed_spec *spec, struct batch_
     feed->last_tick_ms = spec->last_tick_ms;
     feed->high_time_ms = spec->high_time_ms;
     feed->ordinal = spec->job->row.done;
-    st = open_inputs(feed, err);
+    st = read_scope(feed, err);
+    if (st == CA_OK) st = open_inputs(feed, err);
     if (st != CA_OK) {
         batch_feed_close(feed);
         return st;
@@ -142,9 +157,13 @@ static bool ends_the_run(const struct ingest_record *record)
 static enum ca_status fill_chunk(struct batch_feed *feed, struct batch_chunk *chunk, bool *ended,
                                  struct ca_error *err)
 {
+    uint32_t room = batch_scope_room(&feed->scope);
     uint32_t items_max =
         batch_chunk_items_max(feed->spec.job->issuer->key_alg, feed->sequence);
     bool full = false;
+
+    if (items_max > room) items_max = room;
+    chunk->scope = feed->scope.scope;
 
     while (!full && chunk->count < items_max) {
         struct ingest_record record;
@@ -159,6 +178,7 @@ static enum ca_status fill_chunk(struct batch_feed *feed, struct batch_chunk *ch
         if (chunk->count == 0) chunk->begun_ms = batch_monotonic_ms();
         full = batch_chunk_add(chunk, &record);
     }
+    if (feed->scope.partitioned) feed->scope.used += chunk->count;
     ingest_position(feed->ingest, &chunk->end);
     return digest_now(feed, chunk->digest, err);
 }
@@ -173,7 +193,8 @@ static enum ca_status feed_chunk(struct batch_feed *feed, bool *ended, struct ca
 
     if (chunk == NULL) return ca_fail(err, CA_AGAIN, "the run is stopping");
     batch_chunk_reset(chunk, feed->spec.plan, feed->sequence, feed->ordinal);
-    st = fill_chunk(feed, chunk, ended, err);
+    st = batch_scope_advance(&feed->scope, err);
+    if (st == CA_OK) st = fill_chunk(feed, chunk, ended, err);
     fault = fault_hit(FAULT_CHUNK);
     if (st == CA_OK && fault > 0) st = ca_fail_errno(err, fault, "cannot read the input");
     if (st == CA_OK) st = draw_tick(feed, chunk, err);

@@ -2,6 +2,7 @@
 
 #include "batch/committer.h"
 #include "batch/profile.h"
+#include "batch/scope.h"
 #include "batch/worker.h"
 #include "engine/ca_config.h"
 #include "engine/pem.h"
@@ -13,6 +14,7 @@
 struct single {
     struct batch_registry *registry;
     const struct batch_issue *spec;
+    struct batch_terms *terms;
     struct batch_issuer *issuer;
     struct batch_compiled compiled;
     struct batch_profile row;           /* the plan's only one */
@@ -26,8 +28,8 @@ static enum ca_status make_plan(struct single *single, struct ca_error *err)
 {
     const struct batch_issue *spec = single->spec;
     const struct batch_profile_ask ask = {
-        .tmpl = spec->tmpl, .validity = spec->validity, .not_before_s = spec->not_before_s,
-        .sig_alg = spec->sig_alg,
+        .terms = single->terms, .validity = spec->validity,
+        .not_before_s = spec->not_before_s, .sig_alg = spec->sig_alg,
     };
     enum ca_status st = batch_profile_compile(single->registry, single->issuer, &ask,
                                               &single->compiled, err);
@@ -67,9 +69,10 @@ static enum ca_status check_verdict(const struct single *single, struct ca_error
     return check_own_request(single, err);
 }
 
-/* The tick comes from the store, so that single issues keep the order of serials too. */
+/* Tick and scope come from the store, so that single issues keep the order of serials too. */
 static enum ca_status draw_tick(struct single *single, struct ca_error *err)
 {
+    struct batch_chunk *chunk = single->chunk;
     struct store_txn *txn = NULL;
     struct schema_clock clock;
     int64_t now_ms = 0;
@@ -77,9 +80,13 @@ static enum ca_status draw_tick(struct single *single, struct ca_error *err)
 
     if (st == CA_OK) st = batch_registry_issuing_time(single->registry, txn, &now_ms, err);
     if (st == CA_OK) st = batch_registry_read_clock(txn, &clock, err);
+    chunk->scope = 0;
+    /* A root's own certificate is on no CRL of its own. */
+    if (st == CA_OK && !single->issuer->self)
+        st = batch_scope_take(single->registry, txn, single->issuer, &chunk->scope, err);
     store_abort(txn);
     if (st != CA_OK) return st;
-    single->chunk->tick_ms = ca_tick_next(now_ms, clock.last_tick_ms);
+    chunk->tick_ms = ca_tick_next(now_ms, clock.last_tick_ms);
     return CA_OK;
 }
 
@@ -139,21 +146,42 @@ static enum ca_status put_beside(void *ctx, struct store_txn *txn, struct ca_err
     return st == CA_OK && single->spec->token != NULL ? put_token(single, txn, err) : st;
 }
 
+/* With its length before it, so that nothing can be taken for what follows. */
+static void add_argument(struct ca_buf *text, const char *name, struct ca_bytes value)
+{
+    ca_buf_printf(text, "%s %zu\n", name, value.len);
+    ca_buf_append_bytes(text, value);
+    ca_buf_append_u8(text, '\n');
+}
+
 /* Everything the caller asked for, in one unambiguous string of octets. */
+static void describe_arguments(const struct single *single, struct ca_buf *text)
+{
+    const struct batch_issue *spec = single->spec;
+    const struct batch_terms *terms = single->terms;
+    char validity[CA_VALIDITY_TEXT_MAX] = "";
+
+    if (spec->validity.type != CA_VALIDITY_NONE) ca_validity_format(&spec->validity, validity);
+    ca_buf_printf(text, "issue\nvalidity %s\nnot_before %lld\nsig_alg %d\nstrict %d\n", validity,
+                  (long long)spec->not_before_s, (int)spec->sig_alg, terms->strict ? 1 : 0);
+    add_argument(text, "template", ca_bytes_str(terms->tmpl->name));
+    add_argument(text, "source", terms->tmpl->source);
+    add_argument(text, "api", ca_buf_view(&terms->api_json));
+    if (terms->blocklist != NULL)
+        add_argument(text, "blocklist", ca_bytes_of(ca_blocklist_hash(terms->blocklist), 32));
+    add_argument(text, "csr", spec->csr);
+}
+
 static enum ca_status hash_arguments(struct single *single, struct ca_error *err)
 {
     const struct batch_issue *spec = single->spec;
     struct ca_crypto *crypto = single->registry->crypto;
-    char validity[CA_VALIDITY_TEXT_MAX];
     struct ca_buf text;
     enum ca_status st;
 
-    if (spec->validity.type == CA_VALIDITY_NONE) validity[0] = '\0';
-    else ca_validity_format(&spec->validity, validity);
-    ca_buf_init(&text, spec->csr.len + 1024);
-    ca_buf_printf(&text, "issue\n%s\n%s\n%lld\n%d\n", spec->tmpl->name, validity,
-                  (long long)spec->not_before_s, (int)spec->sig_alg);
-    ca_buf_append_bytes(&text, spec->csr);
+    ca_buf_init(&text, spec->csr.len + single->terms->tmpl->source.len +
+                           single->terms->api_json.len + 4096);
+    describe_arguments(single, &text);
     st = ca_buf_status(&text, "the request's arguments", err);
     if (st == CA_OK)
         st = ca_crypto_digest(crypto, CA_DIGEST_SHA256, ca_buf_view(&text), single->arguments,
@@ -246,7 +274,8 @@ static enum ca_status commit(struct single *single, struct ca_error *err)
     const struct batch_group group = {
         .store = single->registry->store, .plan = &single->plan,
         .now_ms = ca_clock_now_ms(&single->registry->clock), .chunks = &single->chunk,
-        .chunk_count = 1, .also = put_beside, .also_ctx = single,
+        .chunk_count = 1, .known_max = single->registry->known_keys_max, .also = put_beside,
+        .also_ctx = single,
     };
     enum ca_status st = store_reserve_check(single->registry->store, err);
 
@@ -259,6 +288,24 @@ static void single_clear(struct single *single)
     batch_chunk_free(single->chunk);
     batch_compiled_clear(&single->compiled);
     batch_issuer_free(single->issuer);
+    batch_terms_free(single->terms);
+}
+
+/* Signs and stores, and hands out what is durable. */
+static enum ca_status issue(struct single *single, struct batch_issued *out, struct ca_error *err)
+{
+    const struct batch_item *item;
+    enum ca_status st = sign(single, err);
+
+    if (st == CA_OK) st = commit(single, err);
+    if (st != CA_OK) return st;
+    item = &single->chunk->items[0];
+    out->ignored = item->contents.ignored;
+    out->notices = single->chunk->notices;
+    return give_out(single, &item->serial, item->not_after_s,
+                    ca_bytes_of(single->chunk->certs.data + item->slot.der_offset,
+                                item->slot.der_len),
+                    out, err);
 }
 
 enum ca_status batch_issue(struct batch_registry *registry, const struct batch_issue *spec,
@@ -267,24 +314,16 @@ enum ca_status batch_issue(struct batch_registry *registry, const struct batch_i
     struct single single = { .registry = registry, .spec = spec };
     struct ca_error local;          /* verdicts need a place to stand in */
     struct ca_error *e = err != NULL ? err : &local;
-    enum ca_status st = batch_issuer_load(registry, spec->ca,
-                                          spec->tmpl->kind == CA_TEMPLATE_ROOT_CA,
-                                          &single.issuer, e);
+    enum ca_status st = batch_terms_new(&spec->terms, registry->crypto, &single.terms, e);
 
     memset(out, 0, sizeof(*out));
     ca_buf_init(&out->pem, 2 * CA_CERT_DER_MAX);
     ca_buf_init(&out->chain_pem, 2 * CA_CERT_DER_MAX * (CA_CHAIN_CERTS_MAX + 1));
+    if (st == CA_OK)
+        st = batch_issuer_load(registry, spec->ca,
+                               single.terms->tmpl->kind == CA_TEMPLATE_ROOT_CA, &single.issuer, e);
     if (st == CA_OK) st = try_replay(&single, out, e);
-    if (st == CA_OK && !out->replayed) st = sign(&single, e);
-    if (st == CA_OK && !out->replayed) st = commit(&single, e);
-    if (st == CA_OK && !out->replayed) {
-        const struct batch_item *item = &single.chunk->items[0];
-
-        st = give_out(&single, &item->serial, item->not_after_s,
-                      ca_bytes_of(single.chunk->certs.data + item->slot.der_offset,
-                                  item->slot.der_len),
-                      out, e);
-    }
+    if (st == CA_OK && !out->replayed) st = issue(&single, out, e);
     single_clear(&single);
     if (st != CA_OK) batch_issued_clear(out);
     return st;

@@ -7,11 +7,12 @@
 #define BATCH_ISSUE_H
 
 #include "batch/registry_ca.h"
+#include "batch/terms.h"
 
 struct batch_issue {
     const char *ca;
     struct ca_bytes csr;            /* PEM or DER */
-    const struct ca_template *tmpl;
+    struct batch_terms_spec terms;
     struct ca_validity validity;    /* NONE: batch_validity_default */
     int64_t not_before_s;           /* 0: backdated */
     enum ca_sig_alg sig_alg;        /* NONE: the CA's own */
@@ -24,6 +25,9 @@ struct batch_issued {
     struct ca_buf pem;              /* the certificate */
     struct ca_buf chain_pem;        /* issuer first, root last */
     bool replayed;                  /* the token had been used: the same certificate again */
+    /* Not known of a replayed one: 0. */
+    uint64_t ignored;               /* CA_IGNORED_BIT: asked for and not in the certificate */
+    uint32_t notices;               /* CA_NOTICE_BIT */
 };
 
 /* CA_MALFORMED / CA_REFUSED with a reason when the request was refused. A root template on a root's

@@ -1,6 +1,8 @@
 #include "batch/item.h"
 
 #include "batch/manifest.h"
+#include "batch/report.h"
+#include "engine/notice.h"
 #include "engine/pem.h"
 
 #include <assert.h>
@@ -21,6 +23,7 @@ enum ca_status batch_chunk_new(struct batch_chunk **out, struct ca_error *err)
     if (chunk == NULL) return ca_fail(err, CA_NOMEM, "no memory for a chunk");
     ca_buf_init(&chunk->input, BATCH_CHUNK_INPUT_MAX);
     ca_buf_init(&chunk->decoded, BATCH_CHUNK_DECODED_MAX);
+    ca_arena_init(&chunk->arena, BATCH_CHUNK_ARENA_BLOCK, BATCH_CHUNK_ARENA_MAX);
     ca_buf_init(&chunk->certs, BATCH_CHUNK_OUTPUT_MAX);
     ca_buf_init(&chunk->details, BATCH_CHUNK_OUTPUT_MAX);
     ca_buf_init(&chunk->rows, BATCH_CHUNK_OUTPUT_MAX);
@@ -45,6 +48,7 @@ void batch_chunk_free(struct batch_chunk *chunk)
     if (chunk == NULL) return;
     ca_buf_clear(&chunk->input);
     ca_buf_clear(&chunk->decoded);
+    ca_arena_clear(&chunk->arena);
     ca_buf_clear(&chunk->certs);
     ca_buf_clear(&chunk->details);
     ca_buf_clear(&chunk->rows);
@@ -63,11 +67,13 @@ void batch_chunk_reset(struct batch_chunk *chunk, const struct batch_plan *plan,
     chunk->count = 0;
     chunk->begun_ms = 0;
     chunk->issued = chunk->rejected = chunk->signed_count = 0;
+    chunk->notices = chunk->discarded = 0;
     memset(chunk->by_reason, 0, sizeof(chunk->by_reason));
     chunk->last_of_group = false;
     chunk->fatal.status = CA_OK;
     ca_buf_reset(&chunk->input);
     ca_buf_reset(&chunk->decoded);
+    ca_arena_reset(&chunk->arena);
     ca_buf_reset(&chunk->certs);
     ca_buf_reset(&chunk->details);
     ca_buf_reset(&chunk->rows);
@@ -190,6 +196,9 @@ static enum ca_status decode_line(struct batch_chunk *chunk, struct batch_item *
 
     item->id = line.id;         /* also of a line that is refused for something else */
     if (st != CA_OK) return st;
+    item->line_subject = line.subject;
+    item->line_san = line.san;
+    item->line_api = line.api_passthrough;
     if (looks_like_pem(line.csr)) return decode_pem(chunk, item, line.csr, true, err);
     return decode_base64(chunk, item, line.csr, err);
 }
@@ -244,6 +253,16 @@ void batch_item_refuse(struct batch_chunk *chunk, struct batch_item *item,
     chunk->by_reason[err->reason]++;
 }
 
+void batch_item_discard(struct batch_chunk *chunk, struct batch_item *item,
+                        const struct ca_error *err)
+{
+    assert(!item->refused && item->slot.der_len > 0);
+    ca_wipe(chunk->certs.data + item->slot.offset, item->slot.size);
+    item->slot = (struct ca_cert_slot){ 0 };
+    chunk->discarded++;
+    batch_item_refuse(chunk, item, err);
+}
+
 static uint8_t record_kind(const struct batch_item *item)
 {
     if (item->raw.len == 0 || item->raw.len > SCHEMA_RECORD_MAX) return SCHEMA_RECORD_NONE;
@@ -258,6 +277,10 @@ void batch_item_result(const struct batch_chunk *chunk, const struct batch_item 
     memset(out, 0, sizeof(*out));
     out->id = item->id;
     out->id_is_null = item->id.len == 0;
+    out->warnings = item->warnings;
+    /* Of a request that got nothing, nothing was dropped; but for what it was refused for. */
+    if (!item->refused || item->reason == CA_REASON_PASSTHROUGH_IGNORED)
+        out->ignored = item->contents.ignored;
     if (!item->refused) {
         out->status = SCHEMA_RESULT_ISSUED;
         assert(item->serial.len == SCHEMA_SERIAL_LEN);
@@ -271,4 +294,47 @@ void batch_item_result(const struct batch_chunk *chunk, const struct batch_item 
     out->offset = item->offset;
     out->record_kind = record_kind(item);
     if (out->record_kind != SCHEMA_RECORD_NONE) out->record = item->raw;
+}
+
+/* An issued item's certificate, counted with what it gives cause for. */
+static struct ca_bytes count_issued(struct batch_chunk *chunk, const struct batch_item *item)
+{
+    const struct batch_profile *profile = &chunk->plan->profiles[item->profile];
+
+    chunk->issued++;
+    chunk->notices |= ca_notices_of(ca_profile_template(profile->profile), item->request.key.kind);
+    if (item->contents.ignored != 0) chunk->notices |= CA_NOTICE_BIT(IGNORED);
+    return ca_bytes_of(chunk->certs.data + item->slot.der_offset, item->slot.der_len);
+}
+
+static void encode_item(struct batch_chunk *chunk, uint32_t index)
+{
+    struct batch_item *item = &chunk->items[index];
+    struct ca_bytes der = { 0 };
+    struct schema_result result;
+
+    if (!item->refused) der = count_issued(chunk, item);
+    batch_item_result(chunk, item, &result);
+    item->row.offset = (uint32_t)chunk->rows.len;
+    schema_encode_result(&result, &chunk->rows);
+    item->row.len = (uint32_t)chunk->rows.len - item->row.offset;
+    batch_report_item(chunk->first_ordinal + index, &result, item->not_after_s, der, chunk->out);
+}
+
+void batch_chunk_encode(struct batch_chunk *chunk)
+{
+    /* Before its spans are followed: one that did not fit leads nowhere. */
+    enum ca_status st = ca_buf_status(&chunk->details, "a chunk's details", &chunk->fatal);
+
+    if (st != CA_OK) return;
+    chunk->issued = 0;
+    chunk->notices &= CA_NOTICE_BIT(DUPLICATE_KEYS) | CA_NOTICE_BIT(KNOWN_KEYS);
+    ca_buf_reset(&chunk->rows);
+    if (chunk->out[0].len > 0) ca_wipe(chunk->out[0].data, chunk->out[0].len);  /* discarded ones */
+    for (size_t i = 0; i < 3; i++) ca_buf_reset(&chunk->out[i]);
+    for (uint32_t i = 0; i < chunk->count; i++) encode_item(chunk, i);
+    st = ca_buf_status(&chunk->rows, "a chunk's result rows", &chunk->fatal);
+    for (size_t i = 0; i < 3 && st == CA_OK; i++) {
+        st = ca_buf_status(&chunk->out[i], "a chunk's output", &chunk->fatal);
+    }
 }

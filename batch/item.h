@@ -20,6 +20,8 @@
 /* A record decodes to at most its own length twice: once unescaped, once from base64. */
 #define BATCH_CHUNK_DECODED_MAX (2 * BATCH_CHUNK_INPUT_MAX)
 #define BATCH_CHUNK_OUTPUT_MAX ((size_t)32 * 1024 * 1024)
+#define BATCH_CHUNK_ARENA_BLOCK ((size_t)64 * 1024)
+#define BATCH_CHUNK_ARENA_MAX ((size_t)32 * 1024 * 1024)
 
 _Static_assert(SCHEMA_ID_MAX >= INGEST_PATH_MAX, "a file name fits into an id");
 
@@ -41,7 +43,11 @@ struct batch_item {
     struct ca_bytes id;             /* manifest id or file name; .len 0: none */
     struct ca_bytes der;
     struct ca_request request;
+    /* Values of a manifest line that are objects or lists, raw JSON in raw; .len 0: not there. */
+    struct ca_bytes line_subject, line_san, line_api;
+    struct ca_contents contents;    /* views into input, decoded, arena and the profile */
     uint16_t profile;               /* index into the plan's table */
+    uint8_t warnings;               /* SCHEMA_WARNING_*, set by the committer */
 
     bool refused;
     uint16_t reason;                /* enum ca_reason, when refused */
@@ -63,6 +69,7 @@ struct batch_chunk {
     int64_t begun_ms;               /* CLOCK_MONOTONIC, when its first record was read */
 
     struct ca_buf input, decoded;   /* fixed */
+    struct ca_arena arena;          /* what was put together for certificates; views stay */
     struct ca_buf certs;            /* slots of finished certificates, DER */
     struct ca_buf details, rows;
     struct ca_buf out[3];           /* enum outbox_file: octets to append, in input order */
@@ -73,6 +80,8 @@ struct batch_chunk {
 
     uint32_t issued, rejected, signed_count;
     uint32_t by_reason[CA_REASON_COUNT];
+    uint32_t notices;               /* CA_NOTICE_BIT of what was issued */
+    uint32_t discarded;             /* signed, and refused by the committer: of a twin */
     bool last_of_group;             /* set by the committer for the outbox */
     struct ca_error fatal;          /* status CA_OK, or what must end the run */
 
@@ -93,14 +102,27 @@ uint32_t batch_chunk_items_max(enum ca_key_alg ca_key, uint64_t sequence);
 /* Copies a record in. True when the chunk is full by octets afterwards. */
 bool batch_chunk_add(struct batch_chunk *chunk, const struct ingest_record *record);
 
-/* From record to request DER: PEM, base64 or a manifest line. Sets id and der. CA_MALFORMED with a
- * reason; *err is always filled then. */
+/* From record to request DER: PEM, base64 or a manifest line. Sets id, der and the line's values.
+ * CA_MALFORMED with a reason; *err is always filled then. */
 CA_MUST_CHECK enum ca_status batch_item_decode(struct batch_chunk *chunk, struct batch_item *item,
                                                struct ca_error *err);
 
 /* Marks an item refused by err (which must carry a reason). */
 void batch_item_refuse(struct batch_chunk *chunk, struct batch_item *item,
                        const struct ca_error *err);
+
+/*
+ * Refuses an item that was signed already: the certificate is wiped from certs (a signature over
+ * what was never issued must not stay), and counted as discarded. The results of the chunk have to
+ * be encoded again afterwards.
+ */
+void batch_item_discard(struct batch_chunk *chunk, struct batch_item *item,
+                        const struct ca_error *err);
+
+/* Result rows and report lines of all items, in input order, the count of the issued ones and the
+ * notices that they give cause for (bits of others stay); what an earlier call made is replaced.
+ * Errors of the buffers go to chunk->fatal. */
+void batch_chunk_encode(struct batch_chunk *chunk);
 
 /* The item's result as a row, views into the chunk. */
 void batch_item_result(const struct batch_chunk *chunk, const struct batch_item *item,

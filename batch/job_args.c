@@ -15,6 +15,9 @@ void batch_job_args_clear(struct batch_job_args *args)
     free(args->inputs);
     free(args->ca);
     free(args->tmpl);
+    free(args->tmpl_source);
+    free(args->api_json);
+    free(args->blocklist);
     *args = (struct batch_job_args){ 0 };
 }
 
@@ -86,6 +89,46 @@ enum ca_status batch_job_args_set_inputs(struct batch_job_args *args, const char
     return CA_OK;
 }
 
+static enum ca_status copy_text(struct ca_bytes text, char **out, struct ca_error *err)
+{
+    free(*out);
+    *out = strndup((const char *)text.data, text.len);
+    return *out != NULL ? CA_OK : no_memory(err);
+}
+
+enum ca_status batch_job_args_set_terms(struct batch_job_args *args,
+                                        const struct batch_terms *terms, bool own_template,
+                                        struct ca_error *err)
+{
+    enum ca_status st = copy_text(ca_bytes_str(terms->tmpl->name), &args->tmpl, err);
+
+    if (st == CA_OK && own_template) st = copy_text(terms->tmpl->source, &args->tmpl_source, err);
+    if (st == CA_OK && terms->api != NULL)
+        st = copy_text(ca_buf_view(&terms->api_json), &args->api_json, err);
+    if (st == CA_OK && terms->blocklist_path != NULL) {
+        if (!is_utf8(terms->blocklist_path))
+            return ca_fail_named(err, CA_REFUSED, "input",
+                                 "the name of the blocklist is not UTF-8");
+        st = copy_text(ca_bytes_str(terms->blocklist_path), &args->blocklist, err);
+    }
+    args->strict = terms->strict;
+    return st;
+}
+
+static struct ca_bytes view_of(const char *text)
+{
+    return text != NULL ? ca_bytes_str(text) : ca_bytes_of(NULL, 0);
+}
+
+struct batch_terms_spec batch_job_args_terms(const struct batch_job_args *args)
+{
+    return (struct batch_terms_spec){
+        .tmpl = args->tmpl, .tmpl_json = view_of(args->tmpl_source),
+        .api_json = view_of(args->api_json), .blocklist = args->blocklist,
+        .strict = args->strict,
+    };
+}
+
 /* ---- JSON ---- */
 
 static int append_text(const char *text, size_t len, void *ctx)
@@ -109,6 +152,31 @@ static json_t *inputs_json(const struct batch_job_args *args)
     return inputs;
 }
 
+/* Adds a member that only some jobs have; value is taken over, NULL: no memory. */
+static bool set_new(json_t *root, const char *name, json_t *value)
+{
+    return json_object_set_new(root, name, value) == 0;
+}
+
+static json_t *parsed(const char *json)
+{
+    return json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static bool add_terms(json_t *root, const struct batch_job_args *args)
+{
+    bool good = true;
+
+    if (args->tmpl_source != NULL)
+        good = set_new(root, "template_source", parsed(args->tmpl_source));
+    if (good && args->api_json != NULL)
+        good = set_new(root, "api_passthrough", parsed(args->api_json));
+    if (good && args->blocklist != NULL)
+        good = set_new(root, "blocklist", json_string(args->blocklist));
+    if (good && args->strict) good = set_new(root, "strict_passthrough", json_true());
+    return good;
+}
+
 enum ca_status batch_job_args_encode(const struct batch_job_args *args, struct ca_buf *out,
                                      struct ca_error *err)
 {
@@ -123,6 +191,10 @@ enum ca_status batch_job_args_encode(const struct batch_job_args *args, struct c
     root = json_pack("{s:s, s:s, s:s, s:o, s:b}", "ca", args->ca, "template", args->tmpl,
                      "validity", validity, "inputs", inputs, "per_file", (int)args->per_file);
     if (root == NULL) return no_memory(err);
+    if (!add_terms(root, args)) {
+        json_decref(root);
+        return no_memory(err);
+    }
     rc = json_dump_callback(root, append_text, out, JSON_COMPACT);
     json_decref(root);
     if (rc != 0 && out->failed == CA_OK) return no_memory(err);
@@ -153,15 +225,28 @@ static enum ca_status decode_inputs(json_t *inputs, struct batch_job_args *out,
     return CA_OK;
 }
 
+/* An object's text again, as it was: members keep their order. */
+static enum ca_status decode_object(const json_t *object, char **out, struct ca_error *err)
+{
+    if (!json_is_object(object)) return bad_row("have a text where an object belongs", err);
+    *out = json_dumps(object, JSON_COMPACT);
+    return *out != NULL ? CA_OK : no_memory(err);
+}
+
 static enum ca_status decode_members(json_t *root, struct batch_job_args *out,
                                      struct ca_error *err)
 {
     const char *ca, *tmpl, *validity;
     json_t *inputs;
-    int per_file;
+    const char *blocklist = NULL;
+    json_t *source = NULL, *api = NULL;
+    int per_file, strict = 0;
+    enum ca_status st;
 
-    if (json_unpack(root, "{s:s, s:s, s:s, s:o, s:b !}", "ca", &ca, "template", &tmpl, "validity",
-                    &validity, "inputs", &inputs, "per_file", &per_file) != 0) {
+    if (json_unpack(root, "{s:s, s:s, s:s, s:o, s:b, s?o, s?o, s?s, s?b !}", "ca", &ca, "template",
+                    &tmpl, "validity", &validity, "inputs", &inputs, "per_file", &per_file,
+                    "template_source", &source, "api_passthrough", &api, "blocklist", &blocklist,
+                    "strict_passthrough", &strict) != 0) {
         return bad_row("have other members", err);
     }
     if (!json_is_array(inputs)) return bad_row("have inputs that are no array", err);
@@ -169,10 +254,14 @@ static enum ca_status decode_members(json_t *root, struct batch_job_args *out,
         return bad_row("have no validity", err);
     }
     out->per_file = per_file != 0;
-    out->ca = strdup(ca);
-    out->tmpl = strdup(tmpl);
-    if (out->ca == NULL || out->tmpl == NULL) return no_memory(err);
-    return decode_inputs(inputs, out, err);
+    out->strict = strict != 0;
+    st = copy_text(ca_bytes_str(ca), &out->ca, err);
+    if (st == CA_OK) st = copy_text(ca_bytes_str(tmpl), &out->tmpl, err);
+    if (st == CA_OK && blocklist != NULL)
+        st = copy_text(ca_bytes_str(blocklist), &out->blocklist, err);
+    if (st == CA_OK && source != NULL) st = decode_object(source, &out->tmpl_source, err);
+    if (st == CA_OK && api != NULL) st = decode_object(api, &out->api_json, err);
+    return st == CA_OK ? decode_inputs(inputs, out, err) : st;
 }
 
 enum ca_status batch_job_args_decode(struct ca_bytes json, struct batch_job_args *out,

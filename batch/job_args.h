@@ -4,6 +4,9 @@
  *   {"ca":"factory","template":"EndEntityCertificate","validity":"Value=365,Type=DAYS",
  *    "inputs":["/data/requests.pem","-"],"per_file":false}
  *
+ * And, where the job has them: "template_source" (a user's template, an object), "api_passthrough"
+ * (an object), "blocklist" (a file's name), "strict_passthrough":true.
+ *
  * Paths are absolute, because a resume may be typed in another directory.
  *
  * Thread: values belong to their owner.
@@ -11,15 +14,17 @@
 #ifndef BATCH_JOB_ARGS_H
 #define BATCH_JOB_ARGS_H
 
-#include "engine/bytes.h"
-#include "engine/validity.h"
+#include "batch/terms.h"
 
-#define BATCH_JOB_ARGS_MAX (UINT32_C(1) << 20)      /* octets of JSON */
+#define BATCH_JOB_ARGS_MAX (UINT32_C(4) << 20)      /* octets of JSON */
 #define BATCH_JOB_INPUTS_MAX 4096
 
 /* Everything is owned. */
 struct batch_job_args {
-    char *ca, *tmpl;
+    char *ca, *tmpl;                /* tmpl: name */
+    char *tmpl_source, *api_json;   /* canonical JSON; NULL: none */
+    char *blocklist;                /* NULL: none */
+    bool strict;
     struct ca_validity validity;
     char **inputs;
     size_t input_count;
@@ -31,6 +36,13 @@ struct batch_job_args {
 CA_MUST_CHECK enum ca_status batch_job_args_set_inputs(struct batch_job_args *args,
                                                        const char *const *inputs, size_t count,
                                                        struct ca_error *err);
+/* What a job's terms come to. own_template: the template was given as a file, whose text a resume
+ * must have; a row of the catalogue or a preset goes by its name. */
+CA_MUST_CHECK enum ca_status batch_job_args_set_terms(struct batch_job_args *args,
+                                                      const struct batch_terms *terms,
+                                                      bool own_template, struct ca_error *err);
+/* The terms to ask for again; views into args. */
+struct batch_terms_spec batch_job_args_terms(const struct batch_job_args *args);
 void batch_job_args_clear(struct batch_job_args *args);
 
 CA_MUST_CHECK enum ca_status batch_job_args_encode(const struct batch_job_args *args,

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 void batch_job_free(struct batch_job *job)
 {
     if (job == NULL) return;
@@ -24,7 +23,8 @@ void batch_job_free(struct batch_job *job)
     free(job->tmpl_name);
     free(job->out_dir);
     ca_profile_free(job->profile);
-    batch_issuer_free(job->issuer);     /* the profile borrowed from it */
+    batch_issuer_free(job->issuer);     /* the profile borrowed from both */
+    batch_terms_free(job->terms);
     ca_buf_clear(&job->value);
     free(job);
 }
@@ -55,7 +55,7 @@ static enum ca_status copy_text(struct ca_bytes text, char **out, struct ca_erro
     return *out != NULL ? CA_OK : ca_fail(err, CA_NOMEM, "no memory for a job");
 }
 
-/* Moves the arguments into the job; args is empty afterwards. */
+/* Moves what a job keeps of the arguments into it. */
 static void job_take_args(struct batch_job *job, struct batch_job_args *args)
 {
     job->ca = args->ca;
@@ -64,14 +64,16 @@ static void job_take_args(struct batch_job *job, struct batch_job_args *args)
     job->inputs = args->inputs;
     job->input_count = args->input_count;
     job->per_file = args->per_file;
-    *args = (struct batch_job_args){ 0 };
+    args->ca = args->tmpl = NULL;
+    args->inputs = NULL;
+    args->input_count = 0;
 }
 
 /* The profile becomes the job's; compiled keeps its description. */
 static enum ca_status job_compile(struct batch_registry *registry, struct batch_job *job,
                                   struct batch_compiled *compiled, struct ca_error *err)
 {
-    const struct batch_profile_ask ask = { .tmpl = job->tmpl, .validity = job->validity };
+    const struct batch_profile_ask ask = { .terms = job->terms, .validity = job->validity };
     enum ca_status st = batch_profile_compile(registry, job->issuer, &ask, compiled, err);
 
     if (st != CA_OK) return st;
@@ -172,21 +174,22 @@ static enum ca_status job_prepare(struct batch_registry *registry,
                                   struct batch_job_args *args, struct batch_compiled *compiled,
                                   struct ca_error *err)
 {
-    enum ca_status st = refuse_ca_template(spec->tmpl, err);
+    enum ca_status st = batch_terms_new(&spec->terms, registry->crypto, &job->terms, err);
 
+    if (st == CA_OK) st = refuse_ca_template(job->terms->tmpl, err);
+    if (st == CA_OK)
+        st = batch_job_args_set_terms(args, job->terms, spec->terms.tmpl_json.len > 0, err);
     if (st == CA_OK)
         st = batch_job_args_set_inputs(args, spec->inputs, spec->input_count, err);
     if (st == CA_OK) st = batch_job_out_dir(spec->out_dir, &job->out_dir, err);
     if (st == CA_OK) st = batch_issuer_load(registry, spec->ca, false, &job->issuer, err);
     if (st == CA_OK) st = ca_name_of(registry, job->issuer->ca, &args->ca, NULL, err);
-    if (st == CA_OK) st = copy_text(ca_bytes_str(spec->tmpl->name), &args->tmpl, err);
     if (st != CA_OK) return st;
     args->per_file = spec->per_file;
     args->validity = spec->validity;
     if (args->validity.type == CA_VALIDITY_NONE) {
-        args->validity = batch_validity_default(spec->tmpl, job->issuer->short_lived);
+        args->validity = batch_validity_default(job->terms->tmpl, job->issuer->short_lived);
     }
-    job->tmpl = spec->tmpl;
     job->validity = args->validity;
     return job_compile(registry, job, compiled, err);
 }
@@ -364,21 +367,31 @@ static enum ca_status load_issuer(struct batch_registry *registry, struct batch_
     return st;
 }
 
-static enum ca_status check_profile(struct batch_registry *registry, struct batch_job *job,
-                                    struct ca_error *err)
+static enum ca_status refuse_other_profile(const struct batch_job *job, struct ca_error *err)
 {
-    struct batch_compiled compiled = { .profile = NULL };
-    enum ca_status st = ca_template_find(job->tmpl_name, &job->tmpl, err);
+    (void)ca_fail_named(err, CA_REFUSED, "profile-changed",
+                        "job %s would issue other certificates than when it began", job->name);
+    ca_hint(err, "the CA's certificate, its revocation settings, %sor what this version makes of "
+                 "the template changed; give the inputs that are left to a new job",
+            job->terms->blocklist_path != NULL ? "the blocklist's file " : "");
+    return CA_REFUSED;
+}
 
+/* The terms again as they were asked for, and the same profile from them. */
+static enum ca_status check_profile(struct batch_registry *registry, struct batch_job *job,
+                                    const struct batch_job_args *args, struct ca_error *err)
+{
+    struct batch_terms_spec spec = batch_job_args_terms(args);
+    struct batch_compiled compiled = { .profile = NULL };
+    enum ca_status st;
+
+    spec.tmpl = job->tmpl_name;         /* moved out of args */
+    st = batch_terms_new(&spec, registry->crypto, &job->terms, err);
     if (st == CA_OK) st = job_compile(registry, job, &compiled, err);
     batch_compiled_clear(&compiled);
     if (st != CA_OK) return st;
     if (memcmp(job->profile_hash, job->row.profile, sizeof(job->profile_hash)) == 0) return CA_OK;
-    (void)ca_fail_named(err, CA_REFUSED, "profile-changed",
-                        "job %s would issue other certificates than when it began", job->name);
-    ca_hint(err, "the CA's certificate, its revocation settings or the template changed; give the "
-                 "inputs that are left to a new job");
-    return CA_REFUSED;
+    return refuse_other_profile(job, err);
 }
 
 /* Whether a row, as it is in the store, is still the job's; one that was settled counts as such. */
@@ -471,7 +484,7 @@ enum ca_status batch_job_load(struct batch_registry *registry, const char *name,
     if (st != CA_OK) goto out;
     job_take_args(job, &args);
     st = load_issuer(registry, job, err);
-    if (st == CA_OK) st = check_profile(registry, job, err);
+    if (st == CA_OK) st = check_profile(registry, job, &args, err);
     if (st == CA_OK) st = store_begin(registry->store, STORE_WRITE, &txn, err);
     if (st == CA_OK) st = job_restart(registry, txn, job, out_dir, err);
     if (st != CA_OK) goto out;
@@ -482,6 +495,7 @@ enum ca_status batch_job_load(struct batch_registry *registry, const char *name,
     job = NULL;
 out:
     store_abort(txn);
+    batch_job_args_clear(&args);
     batch_job_free(job);
     return st;
 }

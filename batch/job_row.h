@@ -9,7 +9,7 @@
 
 #include "batch/registry_job.h"
 
-#define BATCH_JOB_ROW_MAX ((size_t)4 << 20)     /* arguments and summary have 1 MiB each at most */
+#define BATCH_JOB_ROW_MAX ((size_t)6 << 20)     /* of which arguments have 4 MiB at most */
 
 /* Initialises out. */
 CA_MUST_CHECK enum ca_status batch_job_encode(const struct schema_job *row, struct ca_buf *out,

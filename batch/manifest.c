@@ -148,6 +148,74 @@ static bool skip_scalar(struct cursor *c, struct ca_bytes *out)
     return good;
 }
 
+/* Where a value stands: which of the containers around it are objects, the innermost in bit 0. */
+struct nest {
+    unsigned depth;
+    uint32_t objects;
+};
+
+_Static_assert(BATCH_MANIFEST_DEPTH_MAX <= 32, "one bit for each container");
+
+static bool skip_name(struct cursor *c)
+{
+    struct ca_bytes name;
+
+    return skip_string(c, &name) && take(c, ':');
+}
+
+/* At a bracket. Goes in, up to the first value; *empty when there is none, and out again. */
+static bool enter(struct cursor *c, struct nest *nest, bool *empty)
+{
+    bool object = *c->at == '{';
+
+    if (nest->depth == BATCH_MANIFEST_DEPTH_MAX - 1) return false;  /* the line itself is one */
+    c->at++;
+    *empty = take(c, object ? '}' : ']');
+    if (*empty) return true;
+    nest->objects = nest->objects << 1 | (object ? 1U : 0U);
+    nest->depth++;
+    return !object || skip_name(c);
+}
+
+/* Behind a value: out of the containers that end here, or to the next value of one that goes on. */
+static bool leave(struct cursor *c, struct nest *nest)
+{
+    while (nest->depth > 0) {
+        bool object = (nest->objects & 1) != 0;
+
+        if (take(c, ',')) return !object || skip_name(c);
+        if (!take(c, object ? '}' : ']')) return false;
+        nest->objects >>= 1;
+        nest->depth--;
+    }
+    return true;
+}
+
+/* Any value; *out is the whole of it. Without recursion: the line comes from strangers. */
+static bool skip_value(struct cursor *c, struct ca_bytes *out)
+{
+    struct nest nest = { 0 };
+    struct ca_bytes scalar;
+    const uint8_t *start;
+
+    skip_space(c);
+    start = c->at;
+    do {
+        bool empty = true;
+
+        skip_space(c);
+        if (c->at < c->end && (*c->at == '{' || *c->at == '[')) {
+            if (!enter(c, &nest, &empty)) return false;
+            if (!empty) continue;
+        } else if (!skip_scalar(c, &scalar)) {
+            return false;
+        }
+        if (!leave(c, &nest)) return false;
+    } while (nest.depth > 0);
+    *out = ca_bytes_of(start, (size_t)(c->at - start));
+    return true;
+}
+
 static bool has_member(const struct batch_member_list *list, struct ca_bytes name)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -159,7 +227,7 @@ static bool has_member(const struct batch_member_list *list, struct ca_bytes nam
 static enum ca_status bad_json(const struct cursor *c, struct ca_bytes line, struct ca_error *err)
 {
     return ca_refuse(err, CA_REASON_BAD_JSON,
-                     "the line is no flat JSON object: unexpected at octet %zu",
+                     "the line is no JSON object: unexpected at octet %zu",
                      (size_t)(c->at - line.data));
 }
 
@@ -174,7 +242,7 @@ enum ca_status batch_manifest_split(struct ca_bytes line, struct batch_member_li
     do {
         struct batch_member member;
 
-        if (!skip_string(&c, &member.name) || !take(&c, ':') || !skip_scalar(&c, &member.value))
+        if (!skip_string(&c, &member.name) || !take(&c, ':') || !skip_value(&c, &member.value))
             return bad_json(&c, line, err);
         if (has_member(out, member.name))
             return ca_refuse(err, CA_REASON_BAD_JSON, "the member \"%.*s\" stands twice",
@@ -199,7 +267,8 @@ static bool name_is(struct ca_bytes name, const char *text)
 bool batch_manifest_is_ours(struct ca_bytes name)
 {
     return name_is(name, "ordinal") || name_is(name, "status") || name_is(name, "code") ||
-           name_is(name, "detail") || name_is(name, "rule");
+           name_is(name, "detail") || name_is(name, "rule") || name_is(name, "ignored") ||
+           name_is(name, "warnings");
 }
 
 static size_t put_utf8(uint8_t *out, uint32_t code)
@@ -298,19 +367,41 @@ static enum ca_status read_id(struct ca_bytes value, struct ca_buf *arena, struc
     return CA_OK;
 }
 
+static enum ca_status read_csr(struct ca_bytes value, struct ca_buf *arena, struct ca_bytes *csr,
+                               struct ca_error *err)
+{
+    if (!is_string(value))
+        return ca_refuse(err, CA_REASON_NO_REQUEST, "the member \"csr\" is no string");
+    *csr = unescape(value, arena);
+    return CA_OK;
+}
+
+/* A value that goes on as it stands, to be read where its shape is known. */
+static enum ca_status read_raw(const struct batch_member *member, bool list, struct ca_bytes *out,
+                               struct ca_error *err)
+{
+    if (is_null(member->value)) return CA_OK;
+    if (member->value.data[0] != (list ? '[' : '{'))
+        return ca_refuse(err, CA_REASON_BAD_MEMBER, "the member \"%.*s\" is no %s",
+                         (int)member->name.len, (const char *)member->name.data,
+                         list ? "list" : "object");
+    *out = member->value;
+    return CA_OK;
+}
+
 static enum ca_status read_member(const struct batch_member *member, struct ca_buf *arena,
                                   struct batch_manifest_line *out, struct ca_error *err)
 {
     if (name_is(member->name, "id")) return read_id(member->value, arena, &out->id, err);
+    if (name_is(member->name, "csr")) return read_csr(member->value, arena, &out->csr, err);
+    if (name_is(member->name, "subject")) return read_raw(member, false, &out->subject, err);
+    if (name_is(member->name, "san")) return read_raw(member, true, &out->san, err);
+    if (name_is(member->name, "api_passthrough"))
+        return read_raw(member, false, &out->api_passthrough, err);
     if (batch_manifest_is_ours(member->name)) return CA_OK;
-    if (!name_is(member->name, "csr"))
-        return ca_refuse(err, CA_REASON_UNKNOWN_MEMBER, "the member \"%.*s\" is not known",
-                         (int)(member->name.len > 64 ? 64 : member->name.len),
-                         (const char *)member->name.data);
-    if (!is_string(member->value))
-        return ca_refuse(err, CA_REASON_NO_REQUEST, "the member \"csr\" is no string");
-    out->csr = unescape(member->value, arena);
-    return CA_OK;
+    return ca_refuse(err, CA_REASON_UNKNOWN_MEMBER, "the member \"%.*s\" is not known",
+                     (int)(member->name.len > 64 ? 64 : member->name.len),
+                     (const char *)member->name.data);
 }
 
 enum ca_status batch_manifest_parse(struct ca_bytes line, struct ca_buf *arena,

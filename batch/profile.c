@@ -1,31 +1,120 @@
 #include "batch/profile.h"
 
-#include "engine/ca_config.h"
+#include "batch/ca_row.h"
 
-#define PROFILE_TEXT_MAX 65536
+#include <stdio.h>
+
+/* A description repeats the template's file and the ApiPassthrough, each escaped once more. */
+#define PROFILE_TEXT_MAX ((size_t)16 << 20)
 #define VALIDITY_YEARS_ROOT 10
 #define VALIDITY_YEARS_SUBORDINATE 3
 #define VALIDITY_DAYS 365
 #define VALIDITY_DAYS_SHORT_LIVED 7
+#define DAY_S INT64_C(86400)
 
 static struct ca_validity years(int64_t value)
 {
     return (struct ca_validity){ .type = CA_VALIDITY_YEARS, .value = value };
 }
 
-struct ca_validity batch_validity_default(const struct ca_template *tmpl, bool short_lived)
+static struct ca_validity days(int64_t value)
 {
-    struct ca_validity days = { .type = CA_VALIDITY_DAYS, .value = VALIDITY_DAYS };
+    return (struct ca_validity){ .type = CA_VALIDITY_DAYS, .value = value };
+}
 
-    switch (tmpl->kind) {
+static struct ca_validity default_of_kind(enum ca_template_kind kind)
+{
+    switch (kind) {
     case CA_TEMPLATE_ROOT_CA: return years(VALIDITY_YEARS_ROOT);
     case CA_TEMPLATE_SUBORDINATE_CA: return years(VALIDITY_YEARS_SUBORDINATE);
     case CA_TEMPLATE_END_ENTITY: break;
     }
-    if (short_lived) days.value = VALIDITY_DAYS_SHORT_LIVED;
-    if (tmpl->max_validity_days != 0 && days.value > tmpl->max_validity_days)
-        days.value = tmpl->max_validity_days;
-    return days;
+    return days(VALIDITY_DAYS);
+}
+
+/* The longest that it can get, leap years counted; 0 for a date, which has no length of its own. */
+static int64_t longest_s(const struct ca_validity *validity)
+{
+    int64_t unit_s = 0;
+
+    switch (validity->type) {
+    case CA_VALIDITY_YEARS: unit_s = 366 * DAY_S; break;
+    case CA_VALIDITY_MONTHS: unit_s = 31 * DAY_S; break;
+    case CA_VALIDITY_DAYS: unit_s = DAY_S; break;
+    case CA_VALIDITY_SECONDS: unit_s = 1; break;
+    case CA_VALIDITY_NONE:
+    case CA_VALIDITY_ABSOLUTE:
+    case CA_VALIDITY_END_DATE: return 0;
+    }
+    return validity->value <= INT64_MAX / unit_s ? validity->value * unit_s : INT64_MAX;
+}
+
+static struct ca_validity at_most(struct ca_validity validity, int64_t max_s)
+{
+    if (longest_s(&validity) <= max_s) return validity;
+    if (max_s % DAY_S == 0) return days(max_s / DAY_S);
+    return (struct ca_validity){ .type = CA_VALIDITY_SECONDS, .value = max_s };
+}
+
+struct ca_validity batch_validity_default(const struct ca_template *tmpl, bool short_lived)
+{
+    struct ca_validity validity = tmpl->validity_default.type != CA_VALIDITY_NONE
+                                      ? tmpl->validity_default
+                                      : default_of_kind(tmpl->kind);
+
+    if (short_lived && tmpl->kind == CA_TEMPLATE_END_ENTITY)
+        validity = at_most(validity, VALIDITY_DAYS_SHORT_LIVED * DAY_S);
+    return tmpl->validity_max_s != 0 ? at_most(validity, tmpl->validity_max_s) : validity;
+}
+
+/* A template may name the CAs that use it, as a guard against a mistyped --ca. */
+static enum ca_status check_allowed(struct batch_registry *registry, uint32_t number,
+                                    const struct ca_template *tmpl, struct ca_error *err)
+{
+    struct store_txn *txn = NULL;
+    char name[SCHEMA_NAME_MAX + 1];
+    struct batch_ca ca;
+    bool found = false;
+    enum ca_status st;
+
+    if (tmpl->allowed_cas == NULL) return CA_OK;
+    st = store_begin(registry->store, STORE_READ, &txn, err);
+    if (st != CA_OK) return st;
+    st = batch_ca_get(registry, txn, number, &found, &ca, err);
+    store_abort(txn);
+    if (st != CA_OK) return st;
+    if (!found)
+        return ca_fail_named(err, CA_CORRUPT, "store-damaged", "the row of CA %u is gone", number);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)ca.row.name.len,
+                   (const char *)ca.row.name.data);
+    if (!ca_template_allows_ca(tmpl, name, ca.arn))
+        st = ca_refuse(err, CA_REASON_CA_NOT_ALLOWED,
+                       "the template %s does not allow the CA \"%s\" to use it", tmpl->name, name);
+    batch_ca_clear(&ca);
+    return st;
+}
+
+static struct ca_profile_spec spec_of(const struct batch_issuer *issuer,
+                                      const struct batch_profile_ask *ask)
+{
+    const struct batch_terms *terms = ask->terms;
+
+    return (struct ca_profile_spec){
+        .tmpl = terms->tmpl,
+        .issuer = issuer->issuer,
+        .issuer_key = issuer->key_alg,
+        .sig_alg = ask->sig_alg == CA_SIG_ALG_NONE ? issuer->sig_alg : ask->sig_alg,
+        .validity = ask->validity.type == CA_VALIDITY_NONE
+                        ? batch_validity_default(terms->tmpl, issuer->short_lived)
+                        : ask->validity,
+        .not_before_s = ask->not_before_s,
+        .revocation = issuer->revocation,
+        .short_lived = issuer->short_lived,
+        .strict = terms->strict,
+        .blocklist = terms->blocklist,
+        .api = terms->api,
+        .api_json = ca_buf_view(&terms->api_json),
+    };
 }
 
 enum ca_status batch_profile_compile(struct batch_registry *registry,
@@ -33,28 +122,13 @@ enum ca_status batch_profile_compile(struct batch_registry *registry,
                                      const struct batch_profile_ask *ask,
                                      struct batch_compiled *out, struct ca_error *err)
 {
-    const struct ca_revocation *revocation = issuer->revocation;
-    struct ca_profile_spec spec = {
-        .tmpl = ask->tmpl,
-        .issuer = issuer->issuer,
-        .issuer_key = issuer->key_alg,
-        .sig_alg = ask->sig_alg == CA_SIG_ALG_NONE ? issuer->sig_alg : ask->sig_alg,
-        .validity = ask->validity.type == CA_VALIDITY_NONE
-                        ? batch_validity_default(ask->tmpl, issuer->short_lived)
-                        : ask->validity,
-        .not_before_s = ask->not_before_s,
-        .short_lived = issuer->short_lived,
-    };
+    struct ca_profile_spec spec = spec_of(issuer, ask);
     enum ca_status st;
 
     *out = (struct batch_compiled){ .profile = NULL };
     ca_buf_init(&out->text, PROFILE_TEXT_MAX);
-    /* A root's own certificate has no CDP and no AIA (spec section 6). */
-    if (!issuer->self && revocation != NULL) {
-        if (revocation->cdp_uri[0] != '\0') spec.cdp_uri = revocation->cdp_uri;
-        if (revocation->ocsp_uri[0] != '\0') spec.ocsp_uri = revocation->ocsp_uri;
-    }
-    st = ca_profile_new(&spec, &out->profile, err);
+    st = check_allowed(registry, issuer->ca, ask->terms->tmpl, err);
+    if (st == CA_OK) st = ca_profile_new(&spec, &out->profile, err);
     if (st == CA_OK)
         st = ca_profile_hash(out->profile, registry->crypto, out->hash, &out->text, err);
     if (st != CA_OK) batch_compiled_clear(out);

@@ -35,6 +35,8 @@ struct batch_registry {
     struct ca_buf secret;               /* the passphrase once asked for; wiped at close */
     bool secret_known;
     const uint64_t *seed;               /* tests only; NULL: the CSPRNG */
+    uint32_t scope_certs;               /* tests only; 0: CA_SCOPE_CERTS */
+    uint64_t run_keys_max, known_keys_max;  /* tests only; 0: batch/duplicates.h */
     /* From the identity row; views into `identity_row`. */
     struct schema_identity identity;
     struct ca_buf identity_row;

@@ -126,23 +126,30 @@ void batch_ca_describe(const struct batch_registry *registry, const struct batch
 struct batch_issuer {
     uint32_t ca;
     uint32_t generation;
-    uint32_t scope;
+    uint32_t scope;                 /* of the CA's next certificate when it was loaded; 0: none */
     enum ca_key_alg key_alg;
     enum ca_sig_alg sig_alg;        /* the CA's own SigningAlgorithm */
     bool short_lived;
     bool self;
     bool expired;                   /* self only: its certificate had expired when it was loaded */
     struct ca_issuer *issuer;
-    struct ca_key *key;
+    struct ca_key *key;             /* NULL after batch_issuer_load_public */
     struct ca_revocation *revocation;   /* CDP and OCSP URIs to write */
 };
 CA_MUST_CHECK enum ca_status batch_issuer_load(struct batch_registry *registry,
                                                const char *name_or_arn, bool self,
                                                struct batch_issuer **out, struct ca_error *err);
+/* The same without the private key: no passphrase is asked for and nothing can be signed, but
+ * everything else about a certificate can be said. */
+CA_MUST_CHECK enum ca_status batch_issuer_load_public(struct batch_registry *registry,
+                                                      const char *name_or_arn, bool self,
+                                                      struct batch_issuer **out,
+                                                      struct ca_error *err);
 void batch_issuer_free(struct batch_issuer *issuer);
 
 /* Inside a group's write transaction: the CA is still ACTIVE with the same certificate and not
- * expired at now_ms. CA_REFUSED "ca-changed" ends the run, resumable. */
+ * expired at now_ms, and where its CRLs are partitioned they are at the same place. CA_REFUSED
+ * "ca-changed" ends the run, resumable. */
 CA_MUST_CHECK enum ca_status batch_issuer_recheck(struct store_txn *txn,
                                                   const struct batch_issuer *issuer,
                                                   int64_t now_ms, struct ca_error *err);

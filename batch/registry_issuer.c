@@ -1,6 +1,7 @@
 /* What issuing needs of a CA, loaded once, and the check that it is still so. */
 #include "batch/ca_key.h"
 #include "batch/ca_row.h"
+#include "batch/scope.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,15 @@ static enum ca_status check_may_issue(const struct batch_ca *ca, bool self, stru
     return batch_ca_check_state(ca, BATCH_CA_SIGN_SELF, err);
 }
 
+/* What a listing of it shows; who issues asks the row again (batch/scope.h). */
+static uint32_t next_scope(const struct batch_registry *registry, const struct schema_ca *row,
+                           const struct ca_revocation *revocation)
+{
+    struct batch_scope scope = batch_scope_of(row, revocation, registry->scope_certs);
+
+    return batch_scope_advance(&scope, NULL) == CA_OK ? scope.scope : 0;
+}
+
 static enum ca_status fill_issuer(struct batch_registry *registry, const struct batch_ca *ca,
                                   bool self, struct batch_issuer *issuer, struct ca_error *err)
 {
@@ -25,7 +35,6 @@ static enum ca_status fill_issuer(struct batch_registry *registry, const struct 
 
     issuer->ca = ca->number;
     issuer->generation = ca->row.generation;
-    issuer->scope = ca->row.scope;
     issuer->key_alg = (enum ca_key_alg)ca->row.key_alg;
     issuer->sig_alg = (enum ca_sig_alg)ca->row.sig_alg;
     issuer->short_lived = ca->row.short_lived;
@@ -36,15 +45,13 @@ static enum ca_status fill_issuer(struct batch_registry *registry, const struct 
     st = batch_ca_parse_revocation(registry, ca->row.uuid, ca->row.revocation,
                                    (struct ca_bytes){ 0 }, issuer->revocation, err);
     if (st != CA_OK) return st;
-    if (!self) {
-        st = ca_issuer_new(registry->crypto, ca->row.cert, ca->row.chain, &issuer->issuer, err);
-        if (st != CA_OK) return st;
-    }
-    return batch_key_read(registry, ca->row.uuid, ca->row.spki, &issuer->key, err);
+    issuer->scope = next_scope(registry, &ca->row, issuer->revocation);
+    if (self) return CA_OK;
+    return ca_issuer_new(registry->crypto, ca->row.cert, ca->row.chain, &issuer->issuer, err);
 }
 
-enum ca_status batch_issuer_load(struct batch_registry *registry, const char *name_or_arn,
-                                 bool self, struct batch_issuer **out, struct ca_error *err)
+static enum ca_status load(struct batch_registry *registry, const char *name_or_arn, bool self,
+                           bool with_key, struct batch_issuer **out, struct ca_error *err)
 {
     struct batch_issuer *issuer = NULL;
     struct batch_ca ca;
@@ -59,6 +66,8 @@ enum ca_status batch_issuer_load(struct batch_registry *registry, const char *na
         goto out;
     }
     st = fill_issuer(registry, &ca, self, issuer, err);
+    if (st == CA_OK && with_key)
+        st = batch_key_read(registry, ca.row.uuid, ca.row.spki, &issuer->key, err);
     if (st != CA_OK) goto out;
     *out = issuer;
     issuer = NULL;
@@ -66,6 +75,19 @@ out:
     batch_issuer_free(issuer);
     batch_ca_clear(&ca);
     return st;
+}
+
+enum ca_status batch_issuer_load(struct batch_registry *registry, const char *name_or_arn,
+                                 bool self, struct batch_issuer **out, struct ca_error *err)
+{
+    return load(registry, name_or_arn, self, true, out, err);
+}
+
+enum ca_status batch_issuer_load_public(struct batch_registry *registry, const char *name_or_arn,
+                                        bool self, struct batch_issuer **out,
+                                        struct ca_error *err)
+{
+    return load(registry, name_or_arn, self, false, out, err);
 }
 
 void batch_issuer_free(struct batch_issuer *issuer)
@@ -90,6 +112,16 @@ static enum ca_status refuse_changed(struct ca_error *err, const struct schema_c
     return st;
 }
 
+/* A partition has one URI, in all its certificates: with other settings the row may count another
+ * one by now, and what was compiled before would mix the two. */
+static bool partitions_changed(const struct schema_ca *row, const struct batch_issuer *issuer)
+{
+    const struct ca_revocation *revocation = issuer->revocation;
+
+    return revocation != NULL && revocation->crl_partitioned &&
+           !ca_bytes_equal(row->revocation, ca_buf_view(&revocation->json));
+}
+
 /* The row only, without parsing its certificate: this runs once in every group of a run. */
 enum ca_status batch_issuer_recheck(struct store_txn *txn, const struct batch_issuer *issuer,
                                     int64_t now_ms, struct ca_error *err)
@@ -110,6 +142,9 @@ enum ca_status batch_issuer_recheck(struct store_txn *txn, const struct batch_is
     if (st != CA_OK) return st;
     if (row.generation != issuer->generation) {
         return refuse_changed(err, &row, "has got another certificate");
+    }
+    if (partitions_changed(&row, issuer)) {
+        return refuse_changed(err, &row, "has got other revocation settings");
     }
     /* A root that signs itself may be waiting for its first certificate. One that was disabled and
      * has expired is EXPIRED (spec section 3), and renewing it is what self is for. */

@@ -208,6 +208,23 @@ static void member_time(struct ca_buf *out, const char *name, int64_t time_ms)
     ca_buf_printf(out, ",\"%s\":\"%s\"", name, text);
 }
 
+/* A member whose value is JSON already; null when there is none. */
+static void member_json(struct ca_buf *out, const char *name, const char *json)
+{
+    ca_buf_printf(out, ",\"%s\":", name);
+    ca_buf_append_str(out, json != NULL ? json : "null");
+}
+
+static void describe_terms(const struct batch_job_args *args, struct ca_buf *out)
+{
+    member_text(out, "template", ca_bytes_str(args->tmpl));
+    member_json(out, "template_source", args->tmpl_source);
+    member_json(out, "api_passthrough", args->api_json);
+    member_json(out, "strict_passthrough", args->strict ? "true" : "false");
+    if (args->blocklist != NULL) member_text(out, "blocklist", ca_bytes_str(args->blocklist));
+    else member_json(out, "blocklist", NULL);
+}
+
 static void describe_args(struct ca_bytes spec, struct ca_buf *out)
 {
     char validity[CA_VALIDITY_TEXT_MAX];
@@ -217,12 +234,14 @@ static void describe_args(struct ca_bytes spec, struct ca_buf *out)
     if (st == CA_NOMEM && out->failed == CA_OK) out->failed = CA_NOMEM;
     if (st != CA_OK) {
         /* A listing goes on past a damaged row; certmill verify reports it. */
-        ca_buf_append_str(out, ",\"ca\":null,\"template\":null,\"validity\":null,\"inputs\":[]");
+        ca_buf_append_str(out, ",\"ca\":null,\"template\":null,\"template_source\":null,"
+                               "\"api_passthrough\":null,\"strict_passthrough\":null,"
+                               "\"blocklist\":null,\"validity\":null,\"inputs\":[]");
         return;
     }
     ca_validity_format(&args.validity, validity);
     member_text(out, "ca", ca_bytes_str(args.ca));
-    member_text(out, "template", ca_bytes_str(args.tmpl));
+    describe_terms(&args, out);
     member_text(out, "validity", ca_bytes_str(validity));
     ca_buf_append_str(out, ",\"inputs\":[");
     for (size_t i = 0; i < args.input_count; i++) {

@@ -7,13 +7,13 @@
 #define BATCH_REGISTRY_JOB_H
 
 #include "batch/registry_ca.h"
+#include "batch/terms.h"
 
 struct batch_job_spec {
     const char *name;               /* NULL: "job-N"; [A-Za-z0-9][A-Za-z0-9._-]{0,127} */
     const char *ca;
-    const struct ca_template *tmpl;
-    /* NONE: 365 days, less where the CA's usage mode (7) or the template has a cap; 3 years for a
-     * subordinate CA's template. */
+    struct batch_terms_spec terms;
+    /* NONE: batch_validity_default. */
     struct ca_validity validity;
     const char *out_dir;            /* made absolute here; need not exist yet */
     const char *const *inputs;      /* made absolute here; "-" stays */
@@ -30,7 +30,7 @@ struct batch_job {
     char **inputs;
     size_t input_count;
     bool per_file;
-    const struct ca_template *tmpl;
+    struct batch_terms *terms;
     struct ca_validity validity;
     struct batch_issuer *issuer;
     struct ca_profile *profile;
@@ -41,15 +41,16 @@ struct batch_job {
  * (RUNNING) in one transaction; jobs that a killed run left RUNNING become INTERRUPTED there.
  * CA_REFUSED "job-exists" when the name is taken (the hint says resume or another name);
  * "validity-past-ca" when the template outlives the CA, before the first signature; "run-active";
- * "input", "output" for paths that cannot be used; "name". */
+ * "input", "output" for paths that cannot be used; "name"; errors of batch_terms_new and
+ * batch_profile_compile. */
 CA_MUST_CHECK enum ca_status batch_job_create(struct batch_registry *registry,
                                               const struct batch_job_spec *spec,
                                               struct batch_job **out, struct ca_error *err);
-/* By name, UUID or number, for resume: compiles the profile again and refuses another hash
- * (CA_REFUSED "profile-changed"); a completed job is CA_REFUSED "job-completed", "job-cancelled"
- * likewise. The row becomes RUNNING. out_dir NULL: the stored one; another one takes its place,
- * with out_done and out_lengths 0. Refuses as batch_job_create does for "validity-past-ca",
- * "run-active", "output". */
+/* By name, UUID or number, for resume: reads the terms again, also the blocklist from its file,
+ * compiles the profile from them and refuses another hash (CA_REFUSED "profile-changed"); a
+ * completed job is CA_REFUSED "job-completed", "job-cancelled" likewise. The row becomes RUNNING.
+ * out_dir NULL: the stored one; another one takes its place, with out_done and out_lengths 0.
+ * Refuses as batch_job_create does for "validity-past-ca", "run-active", "output". */
 CA_MUST_CHECK enum ca_status batch_job_load(struct batch_registry *registry, const char *job,
                                             const char *out_dir, struct batch_job **out,
                                             struct ca_error *err);
@@ -82,8 +83,9 @@ CA_MUST_CHECK enum ca_status batch_job_each(struct batch_registry *registry,
                                                                     struct ca_error *err),
                                             void *ctx, struct ca_error *err);
 /* JSON object of a job: job and name (the same, as in the summary), number, uuid, state, ca,
- * template, validity, inputs, out_dir, created_at, updated_at, done, issued, rejected, seconds,
- * certs_per_second, profile, and summary when completed. */
+ * template, template_source (a user's), api_passthrough, strict_passthrough, blocklist (null where
+ * the job has none), validity, inputs, out_dir, created_at, updated_at, done, issued, rejected,
+ * seconds, certs_per_second, profile, and summary when completed. */
 void batch_job_describe(const struct batch_registry *registry, const struct batch_job_view *view,
                         struct ca_buf *out);
 

@@ -10,6 +10,8 @@
 #include <string.h>
 
 _Static_assert(OUTBOX_FILE_COUNT == 3, "one buffer for each output file");
+_Static_assert(SCHEMA_WARNING_DUPLICATE_KEY == 1 && SCHEMA_WARNING_KNOWN_KEY == 2,
+               "names of warnings are listed by bit");
 
 static void add_id(struct ca_buf *out, const struct schema_result *result)
 {
@@ -21,6 +23,27 @@ static void add_id(struct ca_buf *out, const struct schema_result *result)
 static void add_ordinal(struct ca_buf *out, uint64_t ordinal)
 {
     ca_buf_printf(out, "{\"ordinal\":%" PRIu64, ordinal);
+}
+
+/* What was dropped and what is odd, where there is any. */
+static void add_remarks(struct ca_buf *out, const struct schema_result *result)
+{
+    static const char *const names[] = { "duplicate-key", "known-key" };
+    const char *comma = "";
+
+    if (result->ignored != 0) {
+        ca_buf_append_str(out, ",\"ignored\":");
+        ca_ignored_append_json(result->ignored, out);
+    }
+    if (result->warnings == 0) return;
+    ca_buf_append_str(out, ",\"warnings\":[");
+    for (unsigned bit = 0; bit < sizeof(names) / sizeof(names[0]); bit++) {
+        if ((result->warnings >> bit & 1) == 0) continue;
+        ca_buf_append_str(out, comma);
+        ca_json_append_string(out, ca_bytes_str(names[bit]));
+        comma = ",";
+    }
+    ca_buf_append_u8(out, ']');
 }
 
 static void add_issued(struct ca_buf *out, uint64_t ordinal, const struct schema_result *result,
@@ -36,7 +59,9 @@ static void add_issued(struct ca_buf *out, uint64_t ordinal, const struct schema
     ca_buf_append_str(out, serial);
     ca_buf_append_str(out, "\",\"not_after\":\"");
     ca_buf_append_str(out, not_after);
-    ca_buf_append_str(out, "\"}\n");
+    ca_buf_append_u8(out, '"');
+    add_remarks(out, result);
+    ca_buf_append_str(out, "}\n");
 }
 
 static void add_verdict(struct ca_buf *out, const struct schema_result *result)
@@ -50,6 +75,7 @@ static void add_verdict(struct ca_buf *out, const struct schema_result *result)
     ca_json_append_string(out, result->detail);
     ca_buf_append_str(out, ",\"rule\":");
     ca_json_append_string(out, ca_bytes_str(rule != NULL ? rule : ""));
+    add_remarks(out, result);
 }
 
 static void add_member(struct ca_buf *out, const struct batch_member *member)
@@ -175,7 +201,9 @@ void batch_report_summary(const struct batch_summary *s, struct ca_buf *out)
     add_string(out, "io", s->io);
     if (*s->io_why_plain != '\0') add_string(out, "io_reason", s->io_why_plain);
     add_number(out, "workers", s->workers);
-    ca_buf_append_str(out, "  \"notices\": [],\n");
+    ca_buf_append_str(out, "  \"notices\": ");
+    ca_buf_append_bytes(out, s->notices.len > 0 ? s->notices : ca_bytes_str("[]"));
+    ca_buf_append_str(out, ",\n");
     add_string(out, "certmill_version", s->certmill_version);
     ca_buf_printf(out, "  \"peak_rss_kib\": %" PRIu64 "\n}\n", s->peak_rss_kib);
 }

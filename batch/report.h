@@ -27,6 +27,7 @@ struct batch_summary {
     double seconds;                     /* of this and earlier runs of the job */
     uint64_t peak_rss_kib;
     const char *ca, *tmpl, *out_dir;
+    struct ca_bytes notices;            /* a JSON list; .len 0: none */
 };
 
 /* summary.json: one object, indented, ends in a newline. */

@@ -1,6 +1,7 @@
 #include "batch/run.h"
 
 #include "batch/feed.h"
+#include "batch/notices.h"
 #include "batch/pool.h"
 #include "batch/publish.h"
 #include "batch/report.h"
@@ -16,6 +17,8 @@
 
 #define COMMIT_LINGER_MS_DEFAULT 50
 
+#define SUMMARY_MAX 65536
+#define NOTICES_MAX 16384       /* octets of a summary's list of them */
 #define OPENING_TICK_MS 20      /* how long a signal waits to be seen while a run opens */
 
 /* A thread that opens something before it runs, and says how that went. */
@@ -61,6 +64,7 @@ struct batch_run {
      * */
     struct batch_totals totals;
     struct batch_feed_facts facts;
+    struct batch_key_set *keys;     /* from the outbox thread's opening to the committer's end */
     uint64_t outbox_syncs;
     struct ca_buf summary;
 };
@@ -152,6 +156,7 @@ static void *ingest_main(void *arg)
         .plan = &run->plan, .last_tick_ms = run->clock_row.last_tick_ms,
         .high_time_ms = run->clock_row.high_time_ms, .free = run->free, .todo = run->todo,
         .live = &run->live, .stop_fd = run->stop_fd, .no_uring = run->spec.no_uring,
+        .scope_certs = run->registry->scope_certs,
     };
     struct batch_feed *feed = NULL;
     struct ca_error err;
@@ -204,7 +209,8 @@ static void *committer_main(void *arg)
     struct batch_run *run = arg;
     const struct batch_committer_spec spec = {
         .store = run->registry->store, .plan = &run->plan, .clock = &run->registry->clock,
-        .job = run->job, .done = run->done, .outbox = run->outbox,
+        .job = run->job, .keys = run->keys, .known_max = run->registry->known_keys_max,
+        .done = run->done, .outbox = run->outbox,
         .chunks_total = run->chunk_count, .workers = run->spec.workers,
         .linger_ms = run->spec.commit_linger_ms, .begun_ms = run->begun_ms,
         .earlier_ms = run->earlier_ms, .live = &run->live,
@@ -241,6 +247,7 @@ static void make_summary(struct batch_run *run, const char *state)
     const struct schema_job *row = &run->job->row;
     uint64_t commits = store_commit_count(run->registry->store);
     uint64_t ms = run_ms(run);
+    struct ca_buf notices;
     struct batch_summary summary = {
         .job = run->job->name, .state = state, .certmill_version = run->spec.certmill_version,
         .io = run->facts.io != NULL ? run->facts.io : "none", .io_why_plain = run->facts.io_why,
@@ -253,8 +260,14 @@ static void make_summary(struct batch_run *run, const char *state)
     };
 
     if (getrusage(RUSAGE_SELF, &usage) == 0) summary.peak_rss_kib = (uint64_t)usage.ru_maxrss;
+    ca_buf_init(&notices, NOTICES_MAX);
+    batch_notices_append_json(row, &notices);
+    summary.notices = ca_buf_view(&notices);
     ca_buf_reset(&run->summary);
     batch_report_summary(&summary, &run->summary);
+    if (notices.failed != CA_OK && run->summary.failed == CA_OK)
+        run->summary.failed = notices.failed;
+    ca_buf_clear(&notices);
 }
 
 /* Everything is committed and appended: the files get their names, then the job is completed. The
@@ -330,6 +343,18 @@ static void close_publish(struct batch_run *run, struct batch_publish *publish)
     else batch_publish_close(publish);
 }
 
+/* What a job that goes on has to know of its past: its rejections, the keys of what it issued. */
+static enum ca_status recall(struct batch_run *run, struct ca_error *err)
+{
+    struct store *store = run->registry->store;
+    enum ca_status st = batch_resume_count(store, run->job, run_stopping, run,
+                                           run->totals.by_reason, err);
+
+    if (st != CA_OK) return st;
+    return batch_key_set_of_job(store, run->job, run->registry->run_keys_max, run_stopping, run,
+                                &run->keys, err);
+}
+
 static void *outbox_main(void *arg)
 {
     struct batch_run *run = arg;
@@ -342,9 +367,7 @@ static void *outbox_main(void *arg)
     struct ca_error err;
     enum ca_status st = batch_publish_open(&spec, &publish, &err);
 
-    if (st == CA_OK)
-        st = batch_resume_count(run->registry->store, run->job, run_stopping, run,
-                                run->totals.by_reason, &err);
+    if (st == CA_OK) st = recall(run, &err);
     if (st != CA_OK) batch_run_stop(run, &err);
     tell(run, &run->outbox_opening, st == CA_OK);
     if (st == CA_OK) publish_all(run, publish);
@@ -513,6 +536,7 @@ static void run_free(struct batch_run *run)
     batch_queue_free(run->done);
     batch_queue_free(run->outbox);
     if (run->stop_fd >= 0) (void)close(run->stop_fd);
+    batch_key_set_free(run->keys);
     batch_job_free(run->job);
     ca_buf_clear(&run->summary);
     (void)pthread_mutex_destroy(&run->lock);
@@ -520,8 +544,8 @@ static void run_free(struct batch_run *run)
     free(run);
 }
 
-/* What a person reads when a run ended early: what the cause had to say, what is safe, and how to go
- * on. */
+/* What a person reads when a run ended early: what the cause had to say, what is safe, and how to
+ * go on. */
 static void explain_end(const struct batch_run *run, struct ca_error *err)
 {
     const struct schema_job *row = &run->job->row;
@@ -529,8 +553,8 @@ static void explain_end(const struct batch_run *run, struct ca_error *err)
 
     if (err == NULL) return;
     memcpy(cause, err->hint, sizeof(cause));
-    ca_hint(err, "%.150s%s%llu requests are durable in the store (%llu issued, %llu refused); go on "
-            "with: certmill batch resume %s", cause, cause[0] != '\0' ? " " : "",
+    ca_hint(err, "%.150s%s%llu requests are durable in the store (%llu issued, %llu refused); "
+            "go on with: certmill batch resume %s", cause, cause[0] != '\0' ? " " : "",
             (unsigned long long)row->done, (unsigned long long)row->issued,
             (unsigned long long)row->rejected, run->job->name);
 }
@@ -552,7 +576,7 @@ enum ca_status batch_run_start(struct batch_registry *registry, struct batch_job
     run->stop_fd = -1;
     (void)pthread_mutex_init(&run->lock, NULL);
     (void)pthread_cond_init(&run->changed, NULL);
-    ca_buf_init(&run->summary, 65536);
+    ca_buf_init(&run->summary, SUMMARY_MAX);
     st = make_run(run, err);
     if (st == CA_OK) {
         st = start_threads(run, err);
@@ -638,7 +662,7 @@ enum ca_status batch_run_join(struct batch_run *run, struct batch_run_result *re
     result->issued = row->issued;
     result->rejected = row->rejected;
     result->summary = run->summary;         /* taken over by the caller */
-    ca_buf_init(&run->summary, 65536);
+    ca_buf_init(&run->summary, SUMMARY_MAX);
     run_free(run);
     return st;
 }

@@ -329,13 +329,13 @@ static enum ca_status check_row(void *ctx, struct store_txn *txn, struct ca_byte
     case STORE_RESULT: return verify_result(v, txn, key, value, err);
     case STORE_PROFILE: return check_profile(v, txn, key, value, err);
     case STORE_REVOKED: return verify_revoked(v, txn, key, value, err);
+    case STORE_KNOWN: return verify_known(v, txn, key, value, err);
     /* Tables that this version reserves: their checksums are right if they have rows. */
     case STORE_CERT_FOREIGN:
     case STORE_CHANGE:
     case STORE_CRL:
     case STORE_SUCCESSOR:
     case STORE_AUDIT:
-    case STORE_KNOWN:
     case STORE_TABLE_COUNT:
         break;
     }

@@ -2,6 +2,7 @@
 #include "batch/verify_private.h"
 
 #include "engine/cert.h"
+#include "engine/key_check.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -159,6 +160,25 @@ static enum ca_status check_ca_exists(struct verify *v, struct store_txn *txn,
     return st;
 }
 
+/* The CA's row is read again before anything is said: a run may have opened the scope since the row
+ * was loaded for an earlier slice of the walk. */
+static enum ca_status check_scope(struct verify *v, struct store_txn *txn, const struct subject *s,
+                                  struct ca_error *err)
+{
+    struct schema_key key;
+    struct schema_ca ca;
+    struct verify_row row;
+    enum ca_status st;
+
+    if (s->row.scope <= v->ca.row.scope) return CA_OK;
+    st = verify_look(txn, STORE_CA, schema_key_ca(&key, s->ca), &row, err);
+    if (st != CA_OK || !row.found || row.damaged) return st;
+    if (schema_decode_ca(row.value, &ca, NULL) != CA_OK || s->row.scope <= ca.scope) return CA_OK;
+    verify_find(v, "certificate %s: it is of CRL scope %u, but CA %u has opened %u", s->hex,
+                (unsigned)s->row.scope, (unsigned)s->ca, (unsigned)ca.scope);
+    return CA_OK;
+}
+
 static enum ca_status check_content(struct verify *v, struct store_txn *txn,
                                     const struct subject *s, struct ca_error *err)
 {
@@ -176,6 +196,8 @@ static enum ca_status check_content(struct verify *v, struct store_txn *txn,
                     (unsigned)s->row.ca_generation, (unsigned)s->ca,
                     (unsigned)v->ca.row.generation);
     }
+    if (found) st = check_scope(v, txn, s, err);
+    if (st != CA_OK) return st;
     if (ca_cert_parse(s->row.der, &cert, &why) != CA_OK) {
         verify_find(v, "certificate %s: %s", s->hex, why.text);
         return CA_OK;
@@ -259,4 +281,54 @@ enum ca_status verify_revoked(struct verify *v, struct store_txn *txn, struct ca
         verify_find(v, "revocation of %s: the certificate is of another CRL scope", s.hex);
     }
     return CA_OK;
+}
+
+/* Whether the certificate that a known key names has that key. */
+static enum ca_status check_known_key(struct verify *v, const char *hex, struct ca_bytes hash,
+                                      const struct subject *s, struct ca_error *err)
+{
+    uint8_t own[CA_KEY_HASH_LEN];
+    struct ca_cert cert;
+    enum ca_status st;
+
+    if (ca_cert_parse(s->row.der, &cert, NULL) != CA_OK) return CA_OK;   /* its own finding */
+    st = ca_key_hash(v->registry->crypto, &cert.key, own, err);
+    if (st == CA_OK && !ca_bytes_equal(hash, ca_bytes_of(own, sizeof(own)))) {
+        verify_find(v, "known key %s: certificate %s has another key", hex, s->hex);
+    }
+    return st;
+}
+
+enum ca_status verify_known(struct verify *v, struct store_txn *txn, struct ca_bytes key,
+                            struct ca_bytes value, struct ca_error *err)
+{
+    char hex[2 * SCHEMA_KNOWN_LEN + 1];
+    struct ca_error why;
+    struct schema_key cert_key;
+    struct schema_known known;
+    struct subject s;
+    struct verify_row row;
+    enum ca_status st;
+
+    if (key.len != SCHEMA_KNOWN_LEN) {
+        verify_find(v, "a key of known has %zu octets", key.len);
+        return CA_OK;
+    }
+    if (schema_decode_known(value, &known, &why) != CA_OK) {
+        verify_find(v, "%s", why.text);
+        return CA_OK;
+    }
+    s.ca = known.ca;
+    memcpy(s.serial, known.serial, sizeof(s.serial));
+    set_hex(&s);
+    ca_hex_encode(key, hex);
+    st = verify_look(txn, STORE_CERT, schema_key_cert(&cert_key, s.serial, s.ca), &row, err);
+    if (st != CA_OK) return st;
+    if (!row.found) {
+        verify_find(v, "known key %s: there is no certificate %s of CA %u", hex, s.hex,
+                    (unsigned)s.ca);
+        return CA_OK;
+    }
+    if (row.damaged || schema_decode_cert(row.value, &s.row, NULL) != CA_OK) return CA_OK;
+    return check_known_key(v, hex, key, &s, err);
 }

@@ -2,7 +2,7 @@
  * What the files of verify share; nothing else includes it.
  *
  *   verify.c        the walk over every table; meta, CAs, tokens, profiles
- *   verify_cert.c   certificates, their index, revocations
+ *   verify_cert.c   certificates, their index, revocations, known keys
  *   verify_job.c    jobs, their results, inputs and ids
  *
  * Every check compares a row with what it finds by look-up in the same read transaction, so memory
@@ -69,6 +69,9 @@ CA_MUST_CHECK enum ca_status verify_expiry(struct verify *v, struct store_txn *t
 CA_MUST_CHECK enum ca_status verify_revoked(struct verify *v, struct store_txn *txn,
                                             struct ca_bytes key, struct ca_bytes value,
                                             struct ca_error *err);
+CA_MUST_CHECK enum ca_status verify_known(struct verify *v, struct store_txn *txn,
+                                          struct ca_bytes key, struct ca_bytes value,
+                                          struct ca_error *err);
 CA_MUST_CHECK enum ca_status verify_job(struct verify *v, struct store_txn *txn,
                                         struct ca_bytes key, struct ca_bytes value,
                                         struct ca_error *err);

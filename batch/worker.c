@@ -1,7 +1,6 @@
 #include "batch/worker.h"
 
-#include "batch/report.h"
-#include "engine/pem.h"
+#include "engine/lint.h"
 #include "engine/policy.h"
 #include "engine/prove.h"
 #include "engine/rng.h"
@@ -18,7 +17,9 @@ struct batch_worker {
     const struct batch_plan *plan;
     struct ca_crypto *crypto;
     struct ca_rng *rng;
+    struct ca_policy *policy;
     struct ca_prover *prover;
+    struct ca_api api;                  /* of the manifest line at hand, when it has one */
     struct ca_signer **signers;         /* one per profile; profiles of one CA key share theirs */
     const struct ca_request *requests[BATCH_CHUNK_ITEMS_MAX];   /* of one key kind */
     uint32_t indexes[BATCH_CHUNK_ITEMS_MAX];
@@ -75,6 +76,7 @@ enum ca_status batch_worker_new(const struct batch_plan *plan, struct batch_work
              ? ca_crypto_new(&worker->crypto, err)
              : ca_fail(err, CA_NOMEM, "no memory for a worker");
     if (st == CA_OK) st = ca_rng_new(worker->crypto, plan->seed, &worker->rng, err);
+    if (st == CA_OK) st = ca_policy_new(worker->crypto, &worker->policy, err);
     if (st == CA_OK) st = ca_prover_new(worker->crypto, &worker->prover, err);
     if (st == CA_OK) st = make_signers(worker, err);
     if (st != CA_OK) {
@@ -97,6 +99,7 @@ void batch_worker_free(struct batch_worker *worker)
     free(worker->signers);
     free(worker->dates);
     ca_prover_free(worker->prover);
+    ca_policy_free(worker->policy);
     ca_rng_free(worker->rng);
     ca_crypto_free(worker->crypto);
     free(worker);
@@ -131,16 +134,52 @@ static enum ca_status item_dates(struct batch_worker *worker, const struct batch
     return CA_OK;
 }
 
+/* What a manifest line says beside its request. A line's ApiPassthrough takes the place of the
+ * job's as a whole. */
+static enum ca_status read_line(struct batch_worker *worker, struct batch_chunk *chunk,
+                                const struct batch_item *item, struct ca_ask *ask,
+                                struct ca_error *err)
+{
+    enum ca_status st = CA_OK;
+
+    if (item->line_subject.len > 0)
+        st = ca_line_subject_parse(item->line_subject, &chunk->arena, &ask->line_subject, err);
+    if (st == CA_OK && item->line_san.len > 0)
+        st = ca_line_san_parse(item->line_san, &chunk->arena, &ask->line_san, err);
+    if (st == CA_OK && item->line_api.len > 0) {
+        st = ca_api_parse(item->line_api, &chunk->arena, &worker->api, err);
+        ask->api = &worker->api;
+    }
+    return st;
+}
+
 static enum ca_status check_item(struct batch_worker *worker, struct batch_chunk *chunk,
                                  struct batch_item *item, struct ca_error *err)
 {
+    const struct ca_profile *profile = profile_of(worker, item)->profile;
+    struct ca_ask ask = { .request = &item->request, .api = ca_profile_spec_of(profile)->api };
     enum ca_status st = batch_item_decode(chunk, item, err);
 
-    if (st == CA_OK) st = ca_request_parse(item->der, &item->request, err);
     if (st == CA_OK)
-        st = ca_policy_check(profile_of(worker, item)->profile, &item->request, err);
+        st = ca_request_parse(item->der, ca_profile_template(profile)->admit, &item->request, err);
+    if (st == CA_OK) st = read_line(worker, chunk, item, &ask, err);
+    if (st == CA_OK)
+        st = ca_policy_check(worker->policy, profile, &ask, &chunk->arena, &item->contents, err);
     if (st == CA_OK) st = item_dates(worker, chunk, item, err);
     return st;
+}
+
+/* What has a reason is a verdict on the request; anything else ends the run, and is false here. */
+static bool settle(struct batch_chunk *chunk, struct batch_item *item, enum ca_status st,
+                   const struct ca_error *err)
+{
+    if (st == CA_OK) return true;
+    if (!ca_status_is_request(st) || err->reason == CA_REASON_NONE) {
+        chunk->fatal = *err;
+        return false;
+    }
+    batch_item_refuse(chunk, item, err);
+    return true;
 }
 
 static void check_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
@@ -155,12 +194,7 @@ static void check_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
                                 ? ca_fail(&err, CA_AGAIN, "stopped")
                                 : check_item(worker, chunk, &chunk->items[i], &err);
 
-        if (st == CA_OK) continue;
-        if (!ca_status_is_request(st)) {
-            chunk->fatal = err;
-            return;
-        }
-        batch_item_refuse(chunk, &chunk->items[i], &err);
+        if (!settle(chunk, &chunk->items[i], st, &err)) return;
     }
 }
 
@@ -191,10 +225,11 @@ static void prove_kind(struct batch_worker *worker, struct batch_chunk *chunk,
         }
     }
     for (size_t i = 0; i < count; i++) {
+        enum ca_status st;
+
         if (worker->proved[i]) continue;
-        (void)ca_refuse(&err, CA_REASON_BAD_SIGNATURE,
-                        "the request is not signed with the key that it asks a certificate for");
-        batch_item_refuse(chunk, &chunk->items[worker->indexes[i]], &err);
+        st = ca_prover_refuse(worker->prover, worker->requests[i], &err);
+        if (!settle(chunk, &chunk->items[worker->indexes[i]], st, &err)) return;
     }
 }
 
@@ -207,25 +242,25 @@ static void prove_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
     }
 }
 
+/* The TBS, and the lint's verdict on it. The slot of one that lint refuses stays without a
+ * signature and is never looked at again. */
 static enum ca_status build_item(struct batch_worker *worker, struct batch_chunk *chunk,
                                  uint32_t index, struct ca_error *err)
 {
     struct batch_item *item = &chunk->items[index];
-    uint8_t subject_key_id[20];
+    const struct ca_profile *profile = profile_of(worker, item)->profile;
     struct ca_tbs_input input = {
-        .request = &item->request, .serial = &item->serial, .not_before_s = item->not_before_s,
-        .not_after_s = item->not_after_s, .subject_key_id = subject_key_id,
+        .request = &item->request, .contents = &item->contents, .serial = &item->serial,
+        .not_before_s = item->not_before_s, .not_after_s = item->not_after_s,
+        .scope = chunk->scope,
     };
     enum ca_status st = ca_serial_draw(worker->rng, chunk->tick_ms, chunk->first_ordinal + index,
                                        &item->serial, err);
 
-    if (st == CA_OK)
-        st = ca_crypto_digest(worker->crypto, CA_DIGEST_SHA1, item->request.key.key,
-                              subject_key_id, err);
-    if (st == CA_OK)
-        st = ca_profile_build(profile_of(worker, item)->profile, &input, &chunk->certs,
-                              &item->slot, err);
-    return st;
+    if (st == CA_OK) st = ca_profile_build(profile, &input, &chunk->certs, &item->slot, err);
+    if (st != CA_OK) return st;
+    return ca_lint(profile, &input,
+                   ca_bytes_of(chunk->certs.data + item->slot.tbs_offset, item->slot.tbs_len), err);
 }
 
 static void build_chunk(struct batch_worker *worker, struct batch_chunk *chunk)
@@ -233,11 +268,11 @@ static void build_chunk(struct batch_worker *worker, struct batch_chunk *chunk)
     struct ca_error err;
 
     for (uint32_t i = 0; i < chunk->count; i++) {
+        enum ca_status st;
+
         if (chunk->items[i].refused) continue;
-        if (build_item(worker, chunk, i, &err) != CA_OK) {
-            chunk->fatal = err;
-            return;
-        }
+        st = build_item(worker, chunk, i, &err);
+        if (!settle(chunk, &chunk->items[i], st, &err)) return;
     }
 }
 
@@ -289,33 +324,6 @@ static void sign_chunk(struct batch_worker *worker, struct batch_chunk *chunk,
     }
 }
 
-static void encode_chunk(struct batch_chunk *chunk)
-{
-    /* Before its spans are followed: one that did not fit leads nowhere. */
-    enum ca_status st = ca_buf_status(&chunk->details, "a chunk's details", &chunk->fatal);
-
-    if (st != CA_OK) return;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        struct batch_item *item = &chunk->items[i];
-        struct schema_result result;
-        struct ca_bytes der = { 0 };
-
-        if (!item->refused) {
-            der = ca_bytes_of(chunk->certs.data + item->slot.der_offset, item->slot.der_len);
-            chunk->issued++;
-        }
-        batch_item_result(chunk, item, &result);
-        item->row.offset = (uint32_t)chunk->rows.len;
-        schema_encode_result(&result, &chunk->rows);
-        item->row.len = (uint32_t)chunk->rows.len - item->row.offset;
-        batch_report_item(chunk->first_ordinal + i, &result, item->not_after_s, der, chunk->out);
-    }
-    st = ca_buf_status(&chunk->rows, "a chunk's result rows", &chunk->fatal);
-    for (size_t i = 0; i < 3 && st == CA_OK; i++) {
-        st = ca_buf_status(&chunk->out[i], "a chunk's output", &chunk->fatal);
-    }
-}
-
 void batch_worker_process(struct batch_worker *worker, struct batch_chunk *chunk,
                           bool (*stopping)(void *ctx), void *ctx)
 {
@@ -323,5 +331,5 @@ void batch_worker_process(struct batch_worker *worker, struct batch_chunk *chunk
     if (chunk->fatal.status == CA_OK) prove_chunk(worker, chunk, stopping, ctx);
     if (chunk->fatal.status == CA_OK) build_chunk(worker, chunk);
     if (chunk->fatal.status == CA_OK) sign_chunk(worker, chunk, stopping, ctx);
-    if (chunk->fatal.status == CA_OK) encode_chunk(chunk);
+    if (chunk->fatal.status == CA_OK) batch_chunk_encode(chunk);
 }

@@ -213,7 +213,8 @@ static enum ca_status run_subject(void *ctx, unsigned slice, struct bench_slice 
     char out_dir[640];
     const char *input = subject->bundle;
     struct batch_job_spec job_spec = {
-        .ca = "issuing", .validity = { .type = CA_VALIDITY_DAYS, .value = 365 },
+        .ca = "issuing", .terms = { .tmpl = "device" },
+        .validity = { .type = CA_VALIDITY_DAYS, .value = 365 },
         .out_dir = out_dir, .inputs = &input, .input_count = 1,
     };
     const struct batch_run_spec run_spec = { .workers = subject->parameters->workers,
@@ -221,11 +222,11 @@ static enum ca_status run_subject(void *ctx, unsigned slice, struct bench_slice 
     struct batch_job *job = NULL;
     struct batch_run *run = NULL;
     struct batch_run_result result;
-    enum ca_status st = ca_template_find("device", &job_spec.tmpl, err);
+    enum ca_status st;
 
     (void)slice;
     (void)snprintf(out_dir, sizeof(out_dir), "%s/out-%" PRIu64, subject->dir, subject->jobs++);
-    if (st == CA_OK) st = batch_job_create(subject->registry, &job_spec, &job, err);
+    st = batch_job_create(subject->registry, &job_spec, &job, err);
     if (st == CA_OK) st = batch_run_start(subject->registry, job, &run_spec, &run, err);
     if (st != CA_OK) return st;
     while (!batch_run_wait(run, 1000, NULL)) { }

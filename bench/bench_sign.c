@@ -250,7 +250,7 @@ static enum ca_status make_request(struct pair *p, unsigned number, struct ca_er
         st = ca_csr_build(p->signer, ca_key_spki(p->key), ca_buf_view(&name),
                           ca_bytes_of(NULL, 0), &p->der, err);
     }
-    if (st == CA_OK) st = ca_request_parse(ca_buf_view(&p->der), &p->request, err);
+    if (st == CA_OK) st = ca_request_parse(ca_buf_view(&p->der), 0, &p->request, err);
     ca_buf_clear(&rdns);
     ca_buf_clear(&name);
     return st;

@@ -24,35 +24,53 @@ static const struct key_alg key_algs[] = {
 
 #define KEY_ALG_COUNT (sizeof(key_algs) / sizeof(key_algs[0]))
 
-enum family { FAMILY_NONE, FAMILY_RSA, FAMILY_EC, FAMILY_ED25519 };
+enum family { FAMILY_NONE, FAMILY_RSA, FAMILY_EC, FAMILY_ED25519, FAMILY_ED448 };
 
 struct sig_alg {
     const char *name;
     enum family family;
     enum ca_digest_alg digest;
+    bool of_requests_only;
     uint8_t der_len;        /* octets of der that are used */
-    uint8_t der[15];        /* AlgorithmIdentifier: 30 len, 06 len OID, and 05 00 for RSA */
+    uint8_t der[67];        /* AlgorithmIdentifier: 30 len, 06 len OID, and the parameters */
 };
+
+/* id-RSASSA-PSS with the hash, MGF1 with the same hash, and the salt's length (RFC 4055 3.1). */
+#define PSS_DER(hash, salt)                                                                        \
+    { 0x30, 0x41, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a,                \
+      0x30, 0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,                \
+      0x03, 0x04, 0x02, (hash), 5, 0, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86,              \
+      0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,                \
+      0x48, 0x01, 0x65, 0x03, 0x04, 0x02, (hash), 5, 0, 0xa2, 0x03, 0x02, 0x01, (salt) }
 
 /* RFC 4055 5 (NULL parameters required), RFC 5758 3.2 and RFC 8410 3 (parameters absent). */
 static const struct sig_alg sig_algs[] = {
-    [CA_SIG_RSA_SHA256] = { "SHA256WITHRSA", FAMILY_RSA, CA_DIGEST_SHA256, 15,
+    [CA_SIG_RSA_SHA256] = { "SHA256WITHRSA", FAMILY_RSA, CA_DIGEST_SHA256, false, 15,
         { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b, 5, 0 } },
-    [CA_SIG_RSA_SHA384] = { "SHA384WITHRSA", FAMILY_RSA, CA_DIGEST_SHA384, 15,
+    [CA_SIG_RSA_SHA384] = { "SHA384WITHRSA", FAMILY_RSA, CA_DIGEST_SHA384, false, 15,
         { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c, 5, 0 } },
-    [CA_SIG_RSA_SHA512] = { "SHA512WITHRSA", FAMILY_RSA, CA_DIGEST_SHA512, 15,
+    [CA_SIG_RSA_SHA512] = { "SHA512WITHRSA", FAMILY_RSA, CA_DIGEST_SHA512, false, 15,
         { 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d, 5, 0 } },
-    [CA_SIG_ECDSA_SHA256] = { "SHA256WITHECDSA", FAMILY_EC, CA_DIGEST_SHA256, 12,
+    [CA_SIG_ECDSA_SHA256] = { "SHA256WITHECDSA", FAMILY_EC, CA_DIGEST_SHA256, false, 12,
         { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 } },
-    [CA_SIG_ECDSA_SHA384] = { "SHA384WITHECDSA", FAMILY_EC, CA_DIGEST_SHA384, 12,
+    [CA_SIG_ECDSA_SHA384] = { "SHA384WITHECDSA", FAMILY_EC, CA_DIGEST_SHA384, false, 12,
         { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03 } },
-    [CA_SIG_ECDSA_SHA512] = { "SHA512WITHECDSA", FAMILY_EC, CA_DIGEST_SHA512, 12,
+    [CA_SIG_ECDSA_SHA512] = { "SHA512WITHECDSA", FAMILY_EC, CA_DIGEST_SHA512, false, 12,
         { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04 } },
-    [CA_SIG_ED25519] = { "ED25519", FAMILY_ED25519, CA_DIGEST_NONE, 7,
+    [CA_SIG_ED25519] = { "ED25519", FAMILY_ED25519, CA_DIGEST_NONE, false, 7,
         { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70 } },
+    [CA_SIG_RSA_PSS_SHA256] = { "SHA256WITHRSAANDMGF1", FAMILY_RSA, CA_DIGEST_SHA256, true, 67,
+        PSS_DER(1, 32) },
+    [CA_SIG_RSA_PSS_SHA384] = { "SHA384WITHRSAANDMGF1", FAMILY_RSA, CA_DIGEST_SHA384, true, 67,
+        PSS_DER(2, 48) },
+    [CA_SIG_RSA_PSS_SHA512] = { "SHA512WITHRSAANDMGF1", FAMILY_RSA, CA_DIGEST_SHA512, true, 67,
+        PSS_DER(3, 64) },
+    [CA_SIG_ED448] = { "ED448", FAMILY_ED448, CA_DIGEST_NONE, true, 7,
+        { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x71 } },
 };
 
 #define SIG_ALG_COUNT (sizeof(sig_algs) / sizeof(sig_algs[0]))
+_Static_assert(SIG_ALG_COUNT == CA_SIG_ALG_COUNT, "one row for each");
 
 /* Longest list of names is that of the key algorithms, about 90 characters. */
 #define NAME_LIST_MAX 128
@@ -72,6 +90,11 @@ static const struct sig_alg *find_sig_alg(enum ca_sig_alg alg)
     return i < SIG_ALG_COUNT && sig_algs[i].name != NULL ? &sig_algs[i] : NULL;
 }
 
+static bool is_pss(const struct sig_alg *alg)
+{
+    return alg->family == FAMILY_RSA && alg->of_requests_only;
+}
+
 static enum family family_of_kind(enum ca_key_kind kind)
 {
     switch (kind) {
@@ -81,6 +104,7 @@ static enum family family_of_kind(enum ca_key_kind kind)
     case CA_KEY_KIND_P384:
     case CA_KEY_KIND_P521: return FAMILY_EC;
     case CA_KEY_KIND_ED25519: return FAMILY_ED25519;
+    case CA_KEY_KIND_ED448: return FAMILY_ED448;
     }
     return FAMILY_NONE;
 }
@@ -92,12 +116,12 @@ static void add_to_list(char *list, const char *name)
     (void)snprintf(list + used, NAME_LIST_MAX - used, "%s%s", used == 0 ? "" : ", ", name);
 }
 
-/* The names of one family's signing algorithms, or of all when family is FAMILY_NONE. */
+/* The names of what CAs of one family sign with, or of all when family is FAMILY_NONE. */
 static void list_sig_algs(enum family family, char *list)
 {
     list[0] = '\0';
     for (size_t i = 0; i < SIG_ALG_COUNT; i++) {
-        if (sig_algs[i].name == NULL) continue;
+        if (sig_algs[i].name == NULL || sig_algs[i].of_requests_only) continue;
         if (family == FAMILY_NONE || sig_algs[i].family == family) {
             add_to_list(list, sig_algs[i].name);
         }
@@ -172,7 +196,8 @@ enum ca_status ca_sig_alg_by_name(const char *name, enum ca_sig_alg *out, struct
     char list[NAME_LIST_MAX];
 
     for (size_t i = 0; i < SIG_ALG_COUNT; i++) {
-        if (sig_algs[i].name != NULL && strcmp(name, sig_algs[i].name) == 0) {
+        if (sig_algs[i].name == NULL || sig_algs[i].of_requests_only) continue;
+        if (strcmp(name, sig_algs[i].name) == 0) {
             *out = (enum ca_sig_alg)i;
             return CA_OK;
         }
@@ -202,9 +227,20 @@ enum ca_sig_alg ca_sig_alg_by_oid(struct ca_bytes oid)
     for (size_t i = 0; i < SIG_ALG_COUNT; i++) {
         const struct sig_alg *alg = &sig_algs[i];
 
-        if (alg->name == NULL) continue;
+        /* The OID of RSASSA-PSS says nothing without its parameters. */
+        if (alg->name == NULL || is_pss(alg)) continue;
         /* der: 30 len 06 OID-len OID */
         if (ca_bytes_equal(oid, ca_bytes_of(alg->der + 4, alg->der[3]))) return (enum ca_sig_alg)i;
+    }
+    return CA_SIG_ALG_NONE;
+}
+
+enum ca_sig_alg ca_sig_alg_by_pss(enum ca_digest_alg hash, enum ca_digest_alg mgf1_hash,
+                                  uint32_t salt_len)
+{
+    if (hash != mgf1_hash || salt_len != ca_digest_len(hash)) return CA_SIG_ALG_NONE;
+    for (size_t i = 0; i < SIG_ALG_COUNT; i++) {
+        if (is_pss(&sig_algs[i]) && sig_algs[i].digest == hash) return (enum ca_sig_alg)i;
     }
     return CA_SIG_ALG_NONE;
 }
@@ -218,7 +254,7 @@ enum ca_status ca_sig_alg_check(enum ca_sig_alg alg, enum ca_key_alg key, struct
     if (with == NULL) {
         return ca_fail_named(err, CA_REFUSED, "signing-algorithm", "the key has no algorithm");
     }
-    if (ca_sig_alg_fits_kind(alg, with->kind)) return CA_OK;
+    if (ca_sig_alg_fits_kind(alg, with->kind) && !sig->of_requests_only) return CA_OK;
     list_sig_algs(family_of_kind(with->kind), list);
     return ca_fail_named(err, CA_REFUSED, "signing-algorithm",
                          "signing algorithm %s is not valid for a key of type %s; valid are %s",

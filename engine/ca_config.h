@@ -1,5 +1,6 @@
 /*
- * CA configuration as the AWS CLI reads it (spec 2.2, 2.3, 9.1): JSON in, checked values out.
+ * CA configuration as the AWS CLI reads it (spec 2.2, 2.3): JSON in, checked values out. What a CA
+ * does about revocation is the other half of what it is created with: engine/revocation.h.
  *
  * Unknown members are an error here, with their JSON path: a misspelt member must not silently give
  * another CA. Rare work, so jansson; any thread.
@@ -8,6 +9,7 @@
 #define ENGINE_CA_CONFIG_H
 
 #include "engine/alg.h"
+#include "engine/revocation.h"
 
 #define CA_CONFIG_JSON_MAX 65536        /* octets of a configuration file */
 
@@ -25,24 +27,6 @@ struct ca_config {
 CA_MUST_CHECK enum ca_status ca_config_parse(struct ca_bytes json, struct ca_config *out,
                                              struct ca_error *err);
 void ca_config_clear(struct ca_config *config);
-
-/* RevocationConfiguration: CrlConfiguration and OcspConfiguration with AWS's constraints. */
-struct ca_revocation {
-    bool crl_enabled, crl_partitioned, omit_cdp, ocsp_enabled;
-    uint32_t crl_expiration_days;
-    struct ca_buf json;             /* canonical; a half that is off is {"Enabled":false} */
-    char cdp_uri[512];              /* "" when no CDP is written; ends in /UUID.crl */
-    char ocsp_uri[512];             /* "" when none */
-};
-
-/* json.len 0 means none: both halves off. previous (may be empty) is the canonical JSON in force:
- * halves absent in json keep it, as UpdateCertificateAuthority does. ca_uuid goes into the URI. A
- * CRL without CustomCname and S3BucketName has no place to be: refused unless OmitExtension is
- * true. ExpirationInDays is 7 when it is not given. */
-CA_MUST_CHECK enum ca_status ca_revocation_parse(struct ca_bytes json, struct ca_bytes previous,
-                                                 const char *region, const char *ca_uuid,
-                                                 struct ca_revocation *out, struct ca_error *err);
-void ca_revocation_clear(struct ca_revocation *revocation);
 
 /* Tags and tokens (spec 12 and 4.1): CA_REFUSED "tag" / "idempotency-token". */
 CA_MUST_CHECK enum ca_status ca_tag_check(const char *key, const char *value,

@@ -46,15 +46,20 @@ static size_t decode_wide(struct ca_bytes text, uint32_t *character)
     return len;
 }
 
-static bool hides_or_reorders(uint32_t c)
+bool ca_charset_hides(uint32_t character)
 {
+    uint32_t c = character;
+
     if (c < 0xa0) return true;                              /* C1 controls */
     if (c == 0x61c || c == 0x200e || c == 0x200f) return true;      /* direction marks */
     if (c >= 0x202a && c <= 0x202e) return true;            /* embeddings and overrides */
-    if (c >= 0x2066 && c <= 0x2069) return true;            /* isolates */
-    if (c == 0x200b || c == 0x2060 || c == 0xfeff) return true;     /* zero width, no joiner */
+    if (c >= 0x2060 && c <= 0x206f) return true;            /* isolates, invisible operators */
+    if (c == 0x200b || c == 0xfeff) return true;            /* zero width, no joiner */
+    if (c == 0xad || c == 0x180e) return true;              /* soft hyphen, vowel separator */
+    if (c >= 0xfff9 && c <= 0xfffb) return true;            /* annotations */
     if (c == 0x2028 || c == 0x2029) return true;            /* line and paragraph separators */
     if (c >= 0xe0000 && c <= 0xe007f) return true;          /* tags: invisible ASCII */
+    if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return true;  /* no characters */
     return (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef);  /* noncharacters */
 }
 
@@ -72,7 +77,7 @@ size_t ca_charset_utf8(struct ca_bytes text, size_t *characters)
             uint32_t c = 0;
 
             len = decode_wide(ca_bytes_of(text.data + i, text.len - i), &c);
-            if (len == 0 || hides_or_reorders(c)) break;
+            if (len == 0 || ca_charset_hides(c)) break;
         }
         i += len;
         n++;

@@ -106,9 +106,66 @@ static enum ca_status check_other_name(struct ca_bytes content, struct ca_error 
     return CA_OK;
 }
 
+/* EDIPartyName ::= SEQUENCE { nameAssigner [0] DirectoryString OPTIONAL, partyName [1]
+ * DirectoryString }: both tags are EXPLICIT, DirectoryString being a CHOICE. .len 0: no assigner,
+ * which is never empty. */
+struct edi_party_name {
+    struct ca_bytes assigner, party;
+};
+
+static enum ca_status read_edi_text(struct ca_der *der, uint8_t tag, const char *what,
+                                    struct ca_bytes *out, struct ca_error *err)
+{
+    struct ca_der text = { .reason = 0 };
+    struct ca_der_element value = { .tag = 0 };
+    size_t characters = 0, good = 0;
+    enum ca_status st = ca_der_enter(der, tag, what, &text, err);
+
+    if (st == CA_OK) st = ca_der_any(&text, &value, err);
+    if (st == CA_OK) st = ca_der_end(&text, what, err);
+    if (st != CA_OK) return st;
+    if (value.tag == CA_DER_UTF8_STRING) {
+        good = ca_charset_utf8(value.content, &characters);
+    } else if (value.tag == CA_DER_PRINTABLE_STRING) {
+        good = ca_charset_printable(value.content);
+    } else {
+        return ca_refuse(err, CA_REASON_BAD_SAN, "%s is no UTF8String or PrintableString", what);
+    }
+    if (value.content.len == 0) return ca_refuse(err, CA_REASON_BAD_SAN, "%s is empty", what);
+    if (good < value.content.len)
+        return ca_refuse(err, CA_REASON_BAD_SAN, "%s has octet %02x at place %zu", what,
+                         value.content.data[good], good + 1);
+    *out = value.content;
+    return CA_OK;
+}
+
+static enum ca_status read_edi_party_name(struct ca_bytes content, struct edi_party_name *out,
+                                          struct ca_error *err)
+{
+    struct ca_der der = { .rest = content, .reason = CA_REASON_BAD_SAN };
+    enum ca_status st = CA_OK;
+
+    if (ca_der_next_is(&der, CA_DER_CONTEXT_CONSTRUCTED(0))) {
+        st = read_edi_text(&der, CA_DER_CONTEXT_CONSTRUCTED(0), "an ediPartyName's nameAssigner",
+                           &out->assigner, err);
+    }
+    if (st == CA_OK)
+        st = read_edi_text(&der, CA_DER_CONTEXT_CONSTRUCTED(1), "an ediPartyName's partyName",
+                           &out->party, err);
+    if (st == CA_OK) st = ca_der_end(&der, "an ediPartyName", err);
+    return st;
+}
+
+static enum ca_status check_edi_party_name(struct ca_bytes content, struct ca_error *err)
+{
+    struct edi_party_name name = { .assigner = { .len = 0 } };
+
+    return read_edi_party_name(content, &name, err);
+}
+
 /* Checking */
 
-static enum ca_status check_general_name(const struct ca_der_element *name, struct ca_error *err)
+enum ca_status ca_general_name_check(const struct ca_der_element *name, struct ca_error *err)
 {
     const char *form = NULL, *fault = NULL;
 
@@ -133,7 +190,7 @@ static enum ca_status check_general_name(const struct ca_der_element *name, stru
     case TAG_REGISTERED_ID: return check_registered_id(name->content, err);
     case TAG_OTHER: return check_other_name(name->content, err);
     case TAG_X400: return ca_refuse(err, CA_REASON_BAD_SAN, "an x400Address is not supported");
-    case TAG_EDI: return ca_refuse(err, CA_REASON_BAD_SAN, "an ediPartyName is not supported");
+    case TAG_EDI: return check_edi_party_name(name->content, err);
     default:
         return ca_refuse(err, CA_REASON_BAD_SAN, "tag %02x is no form of a general name",
                          name->tag);
@@ -160,10 +217,54 @@ enum ca_status ca_san_check(struct ca_bytes general_names, struct ca_error *err)
             return ca_refuse(err, CA_REASON_TOO_MANY_NAMES,
                              "the subjectAltName has more than %d names", CA_NAMES_MAX);
         st = ca_der_any(&names, &name, err);
-        if (st == CA_OK) st = check_general_name(&name, err);
+        if (st == CA_OK) st = ca_general_name_check(&name, err);
         if (st != CA_OK) return st;
     }
     return CA_OK;
+}
+
+/* Walking */
+
+void ca_san_open(struct ca_bytes general_names, struct ca_der *names)
+{
+    struct ca_der input = ca_der_open(general_names);
+
+    *names = input;         /* stays so when it is no SEQUENCE */
+    (void)!ca_der_enter(&input, CA_DER_SEQUENCE, "the names", names, NULL);
+}
+
+static bool form_of(uint8_t tag, enum ca_san_form *form)
+{
+    switch (tag) {
+    case TAG_DNS: *form = CA_SAN_DNS; return true;
+    case TAG_EMAIL: *form = CA_SAN_EMAIL; return true;
+    case TAG_URI: *form = CA_SAN_URI; return true;
+    case TAG_IP: *form = CA_SAN_IP; return true;
+    case TAG_DIRECTORY: *form = CA_SAN_DIRECTORY_NAME; return true;
+    case TAG_REGISTERED_ID: *form = CA_SAN_REGISTERED_ID; return true;
+    case TAG_OTHER: *form = CA_SAN_OTHER_NAME; return true;
+    case TAG_EDI: *form = CA_SAN_EDI_PARTY_NAME; return true;
+    default: return false;
+    }
+}
+
+bool ca_san_next(struct ca_der *names, struct ca_general_name *out)
+{
+    struct ca_der ahead = *names;       /* what cannot be read is not passed over */
+    struct ca_der_element name = { .tag = 0 };
+    struct other_name other = { .oid = { .len = 0 } };
+    struct ca_general_name found = { .form = CA_SAN_DNS };
+
+    if (ca_der_at_end(&ahead) || ca_der_any(&ahead, &name, NULL) != CA_OK ||
+        !form_of(name.tag, &found.form))
+        return false;
+    if (name.tag == TAG_OTHER && read_other_name(name.content, &other, NULL) != CA_OK)
+        return false;
+    found.value = name.content;
+    found.type = other.oid;
+    *names = ahead;
+    *out = found;
+    return true;
 }
 
 /* Printing */
@@ -221,6 +322,30 @@ static void print_other_name(struct ca_bytes content, struct ca_buf *out)
         ca_buf_printf(out, "%02x", other.value.whole.data[i]);
 }
 
+/* "assigner/party"; a slash in either is escaped, so that no two print alike. */
+static void print_edi_text(struct ca_bytes text, struct ca_buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '/') ca_buf_append_u8(out, '\\');
+        print_escaped(ca_bytes_of(text.data + i, 1), out);
+    }
+}
+
+static void print_edi_party_name(struct ca_bytes content, struct ca_buf *out)
+{
+    struct edi_party_name name = { .assigner = { .len = 0 } };
+
+    if (read_edi_party_name(content, &name, NULL) != CA_OK) {
+        ca_buf_append_str(out, "<unsupported>");
+        return;
+    }
+    if (name.assigner.len > 0) {
+        print_edi_text(name.assigner, out);
+        ca_buf_append_u8(out, '/');
+    }
+    print_edi_text(name.party, out);
+}
+
 /* A Name's text is UTF-8 and has commas of its own. */
 static void print_directory(struct ca_bytes content, struct ca_buf *out)
 {
@@ -250,6 +375,7 @@ static void print_general_name(const struct ca_der_element *name, struct ca_buf 
     case TAG_DIRECTORY: print_directory(name->content, out); break;
     case TAG_REGISTERED_ID: print_oid(name->content, out); break;
     case TAG_OTHER: print_other_name(name->content, out); break;
+    case TAG_EDI: print_edi_party_name(name->content, out); break;
     default: ca_buf_append_str(out, "<unsupported>"); break;
     }
 }

@@ -1,5 +1,7 @@
 #include "engine/host_name.h"
 
+#include "engine/charset.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -54,8 +56,8 @@ static bool punycode_delta(struct ca_bytes text, size_t *at, uint32_t bias, uint
     return true;
 }
 
-/* The part of a label after "xn--": decodes to at least one character outside ASCII, none of them a
- * control character. */
+/* The part of a label after "xn--": decodes to at least one character outside ASCII, none of them
+ * one that hides or reorders what a reader sees. */
 static bool is_punycode(struct ca_bytes text)
 {
     uint32_t bias = 72, points = 0;
@@ -78,7 +80,7 @@ static bool is_punycode(struct ca_bytes text)
         place += delta;
         n += place / points;
         place = place % points + 1;
-        if (n < 0xa0 || n > 0x10ffff || (n >= 0xd800 && n <= 0xdfff)) return false;
+        if (n > UINT32_MAX || ca_charset_hides((uint32_t)n)) return false;
     }
     return true;
 }

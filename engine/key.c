@@ -105,7 +105,8 @@ static enum ca_status wrap(EVP_PKEY *pkey, struct ca_key **out, struct ca_error 
 static const char *type_name(enum ca_key_kind kind)
 {
     switch (kind) {
-    case CA_KEY_KIND_NONE: return NULL;
+    case CA_KEY_KIND_NONE:
+    case CA_KEY_KIND_ED448: return NULL;        /* of subjects only */
     case CA_KEY_KIND_RSA: return "RSA";
     case CA_KEY_KIND_P256:
     case CA_KEY_KIND_P384:
@@ -120,7 +121,8 @@ static bool set_size(EVP_PKEY_CTX *ctx, enum ca_key_alg alg)
     int bits = (int)ca_key_alg_bits(alg);
 
     switch (ca_key_alg_kind(alg)) {
-    case CA_KEY_KIND_NONE: return false;
+    case CA_KEY_KIND_NONE:
+    case CA_KEY_KIND_ED448: return false;
     case CA_KEY_KIND_RSA: return EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits) == 1;
     case CA_KEY_KIND_P256: return EVP_PKEY_CTX_set_group_name(ctx, "P-256") == 1;
     case CA_KEY_KIND_P384: return EVP_PKEY_CTX_set_group_name(ctx, "P-384") == 1;

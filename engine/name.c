@@ -27,6 +27,8 @@ struct rule {
 #define CHARS_UNBOUNDED 32768       /* ub-name; a request is not longer */
 
 static const struct rule unknown = { NULL, NULL, CHARS_UNBOUNDED, FORM_ANY };
+/* What real names have as their country when a template lets them: "USA", "Deutschland". */
+static const struct rule any_country_rule = { "countryName", "C", 128, FORM_PRINTABLE };
 
 /* id-at (2.5.4) by its last arc. */
 static const struct rule at_rules[] = {
@@ -193,13 +195,15 @@ static enum ca_status read_ava(struct ca_bytes content, struct ava *out, struct 
     return st;
 }
 
-static enum ca_status check_ava(const struct ava *ava, struct ca_error *err)
+static enum ca_status check_ava(const struct ava *ava, bool any_country, struct ca_error *err)
 {
     const struct rule *rule = rule_of(ava->oid);
     struct fault fault;
     char dotted[48];
-    const char *name = rule->name;
+    const char *name;
 
+    if (any_country && rule->form == FORM_COUNTRY) rule = &any_country_rule;
+    name = rule->name;
     if (!find_fault(rule, ava->value.tag, ava->value.content, &fault)) return CA_OK;
     if (name == NULL) {
         ca_der_oid_text(ava->oid, dotted, sizeof(dotted));
@@ -210,7 +214,8 @@ static enum ca_status check_ava(const struct ava *ava, struct ca_error *err)
 }
 
 /* One RDN: a SET OF attributes, at least one. *count counts over the whole name. */
-static enum ca_status check_rdn(struct ca_der *rdn, size_t *count, struct ca_error *err)
+static enum ca_status check_rdn(struct ca_der *rdn, bool any_country, size_t *count,
+                                struct ca_error *err)
 {
     struct ca_bytes previous = { .len = 0 };
 
@@ -223,7 +228,7 @@ static enum ca_status check_rdn(struct ca_der *rdn, size_t *count, struct ca_err
                                             &previous, &element, err);
 
         if (st == CA_OK) st = read_ava(element.content, &ava, err);
-        if (st == CA_OK) st = check_ava(&ava, err);
+        if (st == CA_OK) st = check_ava(&ava, any_country, err);
         if (st != CA_OK) return st;
         if (++*count > CA_RDNS_MAX)
             return ca_refuse(err, CA_REASON_BAD_NAME, "the name has more than %d attributes",
@@ -232,7 +237,8 @@ static enum ca_status check_rdn(struct ca_der *rdn, size_t *count, struct ca_err
     return CA_OK;
 }
 
-enum ca_status ca_name_check(struct ca_bytes name, bool *empty, struct ca_error *err)
+enum ca_status ca_name_check_lenient(struct ca_bytes name, bool any_country, bool *empty,
+                                     struct ca_error *err)
 {
     struct ca_der input = { .rest = name, .reason = CA_REASON_BAD_NAME };
     struct ca_der rdns = { .reason = 0 };
@@ -244,10 +250,54 @@ enum ca_status ca_name_check(struct ca_bytes name, bool *empty, struct ca_error 
         struct ca_der rdn = { .reason = 0 };
 
         st = ca_der_enter(&rdns, CA_DER_SET, "an RDN", &rdn, err);
-        if (st == CA_OK) st = check_rdn(&rdn, &count, err);
+        if (st == CA_OK) st = check_rdn(&rdn, any_country, &count, err);
     }
     if (st == CA_OK) *empty = count == 0;
     return st;
+}
+
+enum ca_status ca_name_check(struct ca_bytes name, bool *empty, struct ca_error *err)
+{
+    return ca_name_check_lenient(name, false, empty, err);
+}
+
+/* Walking */
+
+void ca_name_walk_open(struct ca_name_walk *walk, struct ca_bytes name)
+{
+    struct ca_der input = ca_der_open(name);
+
+    *walk = (struct ca_name_walk){ .rdns = input };     /* stays so when it is no SEQUENCE */
+    (void)!ca_der_enter(&input, CA_DER_SEQUENCE, "the name", &walk->rdns, NULL);
+}
+
+bool ca_name_walk_next(struct ca_name_walk *walk, struct ca_name_attribute *out)
+{
+    struct ca_name_walk ahead = *walk;      /* what cannot be read is not passed over */
+    struct ca_der_element element = { .tag = 0 };
+    struct ava ava = { .oid = { .len = 0 } };
+    bool first = ca_der_at_end(&walk->rdn);
+
+    if (first) {
+        if (ca_der_at_end(&ahead.rdns) ||
+            ca_der_take(&ahead.rdns, CA_DER_SET, "an RDN", &element, NULL) != CA_OK)
+            return false;
+        ahead.rdn = ca_der_open(element.content);
+        ahead.rdn_whole = element.whole;
+    }
+    if (ca_der_take(&ahead.rdn, CA_DER_SEQUENCE, "an attribute", &element, NULL) != CA_OK ||
+        read_ava(element.content, &ava, NULL) != CA_OK)
+        return false;
+    *walk = ahead;
+    *out = (struct ca_name_attribute){ .oid = ava.oid, .tag = ava.value.tag,
+                                       .value = ava.value.content, .rdn = ahead.rdn_whole,
+                                       .alone = first && ca_der_at_end(&ahead.rdn) };
+    return true;
+}
+
+bool ca_name_walk_at_end(const struct ca_name_walk *walk)
+{
+    return ca_der_at_end(&walk->rdn) && ca_der_at_end(&walk->rdns);
 }
 
 /* Building */

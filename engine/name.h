@@ -43,6 +43,31 @@ CA_MUST_CHECK enum ca_status ca_name_add_custom(struct ca_buf *rdns, const char 
  */
 CA_MUST_CHECK enum ca_status ca_name_check(struct ca_bytes name, bool *empty,
                                            struct ca_error *err);
+/* The same; any_country lets a countryName pass that is not two letters but a PrintableString of at
+ * most 128 characters. */
+CA_MUST_CHECK enum ca_status ca_name_check_lenient(struct ca_bytes name, bool any_country,
+                                                   bool *empty, struct ca_error *err);
+
+/* One attribute after the other, in the order in which they stand in a checked Name. */
+struct ca_name_attribute {
+    struct ca_bytes oid;            /* content octets of its type */
+    uint8_t tag;                    /* of its value: enum ca_der_tag */
+    struct ca_bytes value;          /* content octets */
+    struct ca_bytes rdn;            /* the RDN in which it stands: the SET, whole */
+    bool alone;                     /* no other attribute stands in that RDN */
+};
+
+struct ca_name_walk {
+    struct ca_der rdns;             /* RDNs behind the open one */
+    struct ca_der rdn;              /* attributes left in the open one */
+    struct ca_bytes rdn_whole;
+};
+
+/* Views into name. */
+void ca_name_walk_open(struct ca_name_walk *walk, struct ca_bytes name);
+/* False at the end, and where name cannot be read on: the walk is then not at its end. */
+bool ca_name_walk_next(struct ca_name_walk *walk, struct ca_name_attribute *out);
+bool ca_name_walk_at_end(const struct ca_name_walk *walk);
 
 /* RFC 4514 text, most specific RDN first, escaped, printable ASCII and valid UTF-8 only. */
 void ca_name_print(struct ca_bytes name, struct ca_buf *out);

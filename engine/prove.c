@@ -1,6 +1,7 @@
 #include "engine/prove.h"
 
 #include "engine/ossl.h"
+#include "engine/template.h"
 
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
@@ -22,7 +23,7 @@ struct ca_prover {
     struct ca_crypto *crypto;
     struct curve curves[CURVE_COUNT];
     EVP_PKEY_CTX *rsa;              /* makes RSA keys from numbers */
-    EVP_MD_CTX *message;            /* Ed25519 */
+    EVP_MD_CTX *message;            /* EdDSA */
 };
 
 /* What is verified, once the key is known. */
@@ -81,7 +82,8 @@ static struct curve *curve_of(struct ca_prover *prover, enum ca_key_kind kind)
     case CA_KEY_KIND_P521: return &prover->curves[CURVE_P521];
     case CA_KEY_KIND_NONE:
     case CA_KEY_KIND_RSA:
-    case CA_KEY_KIND_ED25519: return NULL;
+    case CA_KEY_KIND_ED25519:
+    case CA_KEY_KIND_ED448: return NULL;
     }
     return NULL;
 }
@@ -159,8 +161,23 @@ static bool exponent_is_sane(struct ca_bytes e)
     return e.len > 1 || e.data[0] != 1;
 }
 
-/* OpenSSL's own bounds, here so that no array is sized by what a stranger sent. */
-#define RSA_OCTETS_MAX 2048         /* 16384 bits, as engine/spki.h */
+/* What OpenSSL takes: no exponent over 64 bits with a modulus over 3072
+ * (OPENSSL_RSA_MAX_PUBEXP_BITS and OPENSSL_RSA_SMALL_MODULUS_BITS). */
+#define SMALL_MODULUS_OCTETS (3072 / 8)
+#define LARGE_MODULUS_EXPONENT_OCTETS (64 / 8)
+
+#define MODULUS_OCTETS_MAX (CA_RSA_BITS_MAX / 8)
+#define EXPONENT_OCTETS_MAX (CA_RSA_EXPONENT_BITS_MAX / 8)
+
+/* Here and not left to OpenSSL, so that no array is sized by what a stranger sent and nobody's key
+ * costs more than milliseconds. */
+static bool rsa_is_bounded(const struct ca_spki *key)
+{
+    size_t n_len = key->rsa_n.len, e_len = key->rsa_e.len;
+
+    if (n_len == 0 || n_len > MODULUS_OCTETS_MAX || e_len > EXPONENT_OCTETS_MAX) return false;
+    return n_len <= SMALL_MODULUS_OCTETS || e_len <= LARGE_MODULUS_EXPONENT_OCTETS;
+}
 
 /* OSSL_PARAM holds integers in the machine's order. */
 static void copy_native(uint8_t *out, struct ca_bytes big_endian)
@@ -174,14 +191,11 @@ static void copy_native(uint8_t *out, struct ca_bytes big_endian)
 static enum ca_status make_rsa(struct ca_prover *prover, const struct ca_spki *spki,
                                EVP_PKEY **out, bool *good, struct ca_error *err)
 {
-    uint8_t n[RSA_OCTETS_MAX], e[RSA_OCTETS_MAX];
+    uint8_t n[MODULUS_OCTETS_MAX], e[EXPONENT_OCTETS_MAX];
     OSSL_PARAM params[3];
 
     *good = false;
-    if (spki->rsa_n.len == 0 || spki->rsa_n.len > sizeof(n) || spki->rsa_e.len > sizeof(e) ||
-        !exponent_is_sane(spki->rsa_e)) {
-        return CA_OK;
-    }
+    if (!rsa_is_bounded(spki) || !exponent_is_sane(spki->rsa_e)) return CA_OK;
     copy_native(n, spki->rsa_n);
     copy_native(e, spki->rsa_e);
     params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n, spki->rsa_n.len);
@@ -189,6 +203,24 @@ static enum ca_status make_rsa(struct ca_prover *prover, const struct ca_spki *s
     params[2] = OSSL_PARAM_construct_end();
     return ca_openssl_verdict(EVP_PKEY_fromdata(prover->rsa, out, EVP_PKEY_PUBLIC_KEY, params),
                               good, err);
+}
+
+static bool is_pss(enum ca_sig_alg alg)
+{
+    return alg == CA_SIG_RSA_PSS_SHA256 || alg == CA_SIG_RSA_PSS_SHA384 ||
+           alg == CA_SIG_RSA_PSS_SHA512;
+}
+
+/* Every parameter is set, none left to be guessed: OpenSSL would otherwise read the length of a PSS
+ * salt out of the signature. */
+static bool set_padding(EVP_PKEY_CTX *ctx, enum ca_sig_alg alg, const EVP_MD *md)
+{
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, is_pss(alg) ? RSA_PKCS1_PSS_PADDING
+                                                      : RSA_PKCS1_PADDING) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
+        return false;
+    return !is_pss(alg) || (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1 &&
+                            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
 static enum ca_status verify_rsa(struct ca_prover *prover, const struct ca_spki *spki,
@@ -205,8 +237,7 @@ static enum ca_status verify_rsa(struct ca_prover *prover, const struct ca_spki 
     if (st != CA_OK) goto out;
     verify = EVP_PKEY_CTX_new_from_pkey(prover->crypto->libctx, pkey, NULL);
     if (verify == NULL || EVP_PKEY_verify_init(verify) != 1 ||
-        EVP_PKEY_CTX_set_rsa_padding(verify, RSA_PKCS1_PADDING) != 1 ||
-        EVP_PKEY_CTX_set_signature_md(verify, prover->crypto->md[digest_alg]) != 1) {
+        !set_padding(verify, claim->alg, prover->crypto->md[digest_alg])) {
         st = ca_fail_openssl(err, CA_CRYPTO, "cannot verify with an RSA key");
         goto out;
     }
@@ -219,57 +250,22 @@ out:
     return st;
 }
 
-/*
- * The encodings of points whose order divides 8, sign bit cleared (those of p and p + 1 are not
- * canonical, and OpenSSL reads them). Under such a key anybody can make a signature that fits a
- * message, or every message, without having a private key: it proves nothing.
- */
-static const uint8_t small_order[][32] = {
-    { 0 },
-    { 1 },
-    { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
-      0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-      0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
-    { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
-      0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-      0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
-    { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
-    { 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
-    { 0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
-};
-
-static bool has_small_order(const uint8_t point[32])
-{
-    uint8_t y[32];
-
-    memcpy(y, point, sizeof(y));
-    y[31] &= 0x7f;
-    for (size_t i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
-        if (memcmp(y, small_order[i], sizeof(y)) == 0) return true;
-    }
-    return false;
-}
-
 /* A fresh key for every request: the setter that EC uses returns 1 here and changes nothing. */
-static enum ca_status verify_ed25519(struct ca_prover *prover, struct ca_bytes key,
-                                     const struct claim *claim, bool *good, struct ca_error *err)
+static enum ca_status verify_eddsa(struct ca_prover *prover, const struct ca_spki *key,
+                                   const struct claim *claim, bool *good, struct ca_error *err)
 {
+    const char *name = key->kind == CA_KEY_KIND_ED448 ? "ED448" : "ED25519";
     OSSL_LIB_CTX *libctx = prover->crypto->libctx;
     EVP_PKEY *pkey;
     enum ca_status st;
 
     *good = false;
-    if (key.len != 32 || has_small_order(key.data)) return CA_OK;
-    pkey = EVP_PKEY_new_raw_public_key_ex(libctx, "ED25519", NULL, key.data, key.len);
+    if (key->key.len != (key->kind == CA_KEY_KIND_ED448 ? 57 : 32) || ca_spki_has_small_order(key))
+        return CA_OK;
+    pkey = EVP_PKEY_new_raw_public_key_ex(libctx, name, NULL, key->key.data, key->key.len);
     if (pkey == NULL || EVP_MD_CTX_reset(prover->message) != 1 ||
         EVP_DigestVerifyInit_ex(prover->message, NULL, NULL, libctx, NULL, pkey, NULL) != 1) {
-        st = ca_fail_openssl(err, CA_CRYPTO, "cannot verify with an Ed25519 key");
+        st = ca_fail_openssl(err, CA_CRYPTO, "cannot verify with an %s key", name);
     } else {
         st = ca_openssl_verdict(EVP_DigestVerify(prover->message, claim->signature.data,
                                                  claim->signature.len, claim->message.data,
@@ -291,7 +287,8 @@ static enum ca_status verify(struct ca_prover *prover, const struct ca_spki *key
     case CA_KEY_KIND_P384:
     case CA_KEY_KIND_P521:
         return verify_ec(prover, curve_of(prover, key->kind), key->key, claim, good, err);
-    case CA_KEY_KIND_ED25519: return verify_ed25519(prover, key->key, claim, good, err);
+    case CA_KEY_KIND_ED25519:
+    case CA_KEY_KIND_ED448: return verify_eddsa(prover, key, claim, good, err);
     }
     return CA_OK;
 }
@@ -323,4 +320,56 @@ enum ca_status ca_prover_check(struct ca_prover *prover, const struct ca_request
         if (st != CA_OK) return st;
     }
     return CA_OK;
+}
+
+/* *valid: OpenSSL takes the point. Looked at twice like a signature. */
+static enum ca_status check_point(struct ca_prover *prover, const struct ca_spki *key, bool *valid,
+                                  struct ca_error *err)
+{
+    struct curve *curve = curve_of(prover, key->kind);
+    enum ca_status st = set_point(prover->crypto, curve, key->key, valid, err);
+
+    if (st == CA_OK && !*valid) st = set_point(prover->crypto, curve, key->key, valid, err);
+    return st;
+}
+
+/* The reason why nobody could have signed with that key; NONE when it is a good one. */
+static enum ca_status key_fault(struct ca_prover *prover, const struct ca_spki *key,
+                                enum ca_reason *reason, struct ca_error *err)
+{
+    bool valid = true;
+    enum ca_status st = CA_OK;
+
+    *reason = CA_REASON_NONE;
+    switch (key->kind) {
+    case CA_KEY_KIND_NONE: return CA_OK;
+    case CA_KEY_KIND_RSA:
+        if (!rsa_is_bounded(key) || !exponent_is_sane(key->rsa_e)) *reason = CA_REASON_BAD_KEY;
+        return CA_OK;
+    case CA_KEY_KIND_P256:
+    case CA_KEY_KIND_P384:
+    case CA_KEY_KIND_P521: st = check_point(prover, key, &valid, err); break;
+    case CA_KEY_KIND_ED25519:
+    case CA_KEY_KIND_ED448: valid = !ca_spki_has_small_order(key); break;
+    }
+    if (st == CA_OK && !valid) *reason = CA_REASON_BAD_POINT;
+    return st;
+}
+
+enum ca_status ca_prover_refuse(struct ca_prover *prover, const struct ca_request *request,
+                                struct ca_error *err)
+{
+    enum ca_reason reason = CA_REASON_NONE;
+    enum ca_status st = key_fault(prover, &request->key, &reason, err);
+
+    if (st != CA_OK) return st;
+    if (reason == CA_REASON_BAD_POINT)
+        return ca_refuse(err, reason, "the public key's point %s",
+                         curve_of(prover, request->key.kind) != NULL
+                             ? "is not on its curve"
+                             : "has a small order: anybody can sign for it");
+    if (reason == CA_REASON_BAD_KEY)
+        return ca_refuse(err, reason, "the RSA exponent is even, 1, or too large to verify with");
+    return ca_refuse(err, CA_REASON_BAD_SIGNATURE,
+                     "the request is not signed with the key that it asks a certificate for");
 }

@@ -1,8 +1,8 @@
 /*
  * Why a request was refused: a stable code for scripts, the rule it broke, and what a status it is.
  *
- * Numbers are stored in the result rows of a job and never change their meaning; new ones are
- * added at the end (33 belongs to no reason yet). The code is what results.ndjson shows.
+ * Numbers are stored in the result rows of a job and never change their meaning; new ones are added
+ * at the end (33 and 53 to 59 belong to no reason yet). The code is what results.ndjson shows.
  *
  * Thread: constant data.
  */
@@ -47,7 +47,39 @@
     X(31, PATH_LENGTH, "path-length", CA_REFUSED, "RFC 5280 4.2.1.9")                              \
     X(32, TEMPLATE_NOT_FOR_ISSUER, "template-not-for-issuer", CA_REFUSED, "template: issuer")      \
     X(34, NAME_TOO_LONG, "name-too-long", CA_REFUSED, "RFC 5280 appendix A.1")                     \
-    X(35, TOO_MANY_NAMES, "too-many-names", CA_REFUSED, "limit: 1000 names")
+    X(35, TOO_MANY_NAMES, "too-many-names", CA_REFUSED, "limit: 1000 names")                       \
+    X(36, KEY_NOT_ALLOWED, "key-not-allowed", CA_REFUSED, "template: keys")                        \
+    X(37, KEY_SMALL_FACTOR, "key-small-factor", CA_REFUSED, "BR 6.1.6")                            \
+    X(38, KEY_ROCA, "key-roca", CA_REFUSED, "BR 6.1.1.3 (CVE-2017-15361)")                         \
+    X(39, KEY_CLOSE_PRIMES, "key-close-primes", CA_REFUSED, "BR 6.1.1.3 (Fermat, 100 rounds)")     \
+    X(40, KEY_PUBLISHED, "key-published", CA_REFUSED, "RFC 9500 2")                                \
+    X(41, KEY_BLOCKED, "key-blocked", CA_REFUSED, "BR 6.1.1.3 (blocklist)")                        \
+    X(42, BAD_POINT, "bad-point", CA_REFUSED, "SP 800-56A 5.6.2.3")                                \
+    X(43, SUBJECT_REFUSED, "subject-refused", CA_REFUSED, "template: subject")                     \
+    X(44, SAN_REFUSED, "san-refused", CA_REFUSED, "template: san")                                 \
+    X(45, NAMES_DISAGREE, "names-disagree", CA_REFUSED, "template: names")                         \
+    X(46, NO_MANIFEST_NAMES, "no-manifest-names", CA_REFUSED, "template: names")                   \
+    X(47, BAD_MEMBER, "bad-member", CA_MALFORMED, "manifest line")                                 \
+    X(48, PASSTHROUGH_IGNORED, "passthrough-ignored", CA_REFUSED, "--strict-passthrough")          \
+    X(49, PASSTHROUGH_REFUSED, "passthrough-refused", CA_REFUSED, "RFC 5280 4.2")                  \
+    X(50, DUPLICATE_KEY, "duplicate-key", CA_REFUSED, "template: duplicate_keys.run")              \
+    X(51, KNOWN_KEY, "known-key", CA_REFUSED, "template: duplicate_keys.store")                    \
+    X(52, CA_NOT_ALLOWED, "ca-not-allowed", CA_REFUSED, "template: allowed_cas")                   \
+    X(60, LINT_ENCODING, "lint-encoding", CA_REFUSED, "RFC 5280 4.1")                              \
+    X(61, LINT_VERSION, "lint-version", CA_REFUSED, "RFC 5280 4.1.2.1")                            \
+    X(62, LINT_SERIAL, "lint-serial", CA_REFUSED, "RFC 5280 4.1.2.2")                              \
+    X(63, LINT_ALGORITHM, "lint-algorithm", CA_REFUSED, "RFC 5280 4.1.2.3")                        \
+    X(64, LINT_ISSUER, "lint-issuer", CA_REFUSED, "RFC 5280 4.1.2.4")                              \
+    X(65, LINT_VALIDITY, "lint-validity", CA_REFUSED, "RFC 5280 4.1.2.5")                          \
+    X(66, LINT_SUBJECT, "lint-subject", CA_REFUSED, "RFC 5280 4.1.2.6")                            \
+    X(67, LINT_KEY, "lint-key", CA_REFUSED, "RFC 5280 4.1.2.7")                                    \
+    X(68, LINT_EXTENSIONS, "lint-extensions", CA_REFUSED, "RFC 5280 4.2")                          \
+    X(69, LINT_KEY_ID, "lint-key-id", CA_REFUSED, "RFC 5280 4.2.1.1")                              \
+    X(70, LINT_KEY_USAGE, "lint-key-usage", CA_REFUSED, "RFC 5280 4.2.1.3")                        \
+    X(71, LINT_SAN, "lint-san", CA_REFUSED, "RFC 5280 4.2.1.6")                                    \
+    X(72, LINT_BASIC_CONSTRAINTS, "lint-basic-constraints", CA_REFUSED, "RFC 5280 4.2.1.9")        \
+    X(73, LINT_EXT_KEY_USAGE, "lint-ext-key-usage", CA_REFUSED, "RFC 5280 4.2.1.12")               \
+    X(74, LINT_REVOCATION, "lint-revocation", CA_REFUSED, "RFC 9608 3")
 
 enum ca_reason {
     CA_REASON_NONE = 0,
@@ -56,7 +88,7 @@ enum ca_reason {
 #undef CA_REASON_VALUE
 };
 
-#define CA_REASON_COUNT 36      /* one past the highest number */
+#define CA_REASON_COUNT 75      /* one past the highest number */
 
 /* Stable code ("bad-signature"); NULL for a number this version does not know. */
 const char *ca_reason_code(uint16_t reason);

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_MAX_OCTETS 65536
 #define OID_TEXT_MAX 64             /* spec 2.3 */
 #define CUSTOM_VALUE_MAX 256        /* characters, spec 2.3 */
 #define GENERAL_NAME_MAX 256        /* characters, spec section 7 */
 #define DNS_NAME_MAX 253            /* and of a URI, spec section 7 */
+#define IP_TEXT_MAX 39              /* spec section 7 */
 
 /* Paths and errors */
 
@@ -22,7 +22,7 @@ struct ca_shape_path ca_shape_join(const char *path, const char *member)
     struct ca_shape_path joined;
 
     /* What is cut here belongs to a sentence only. */
-    (void)snprintf(joined.text, sizeof(joined.text), "%.60s%s%.60s", path,
+    (void)snprintf(joined.text, sizeof(joined.text), "%.110s%s%.48s", path,
                    path[0] == '\0' ? "" : ".", member);
     return joined;
 }
@@ -31,7 +31,7 @@ struct ca_shape_path ca_shape_at(const char *path, size_t index)
 {
     struct ca_shape_path joined;
 
-    (void)snprintf(joined.text, sizeof(joined.text), "%.100s[%zu]", path, index);
+    (void)snprintf(joined.text, sizeof(joined.text), "%.110s[%zu]", path, index);
     return joined;
 }
 
@@ -54,7 +54,8 @@ enum ca_status ca_shape_wrap(struct ca_error *err, const char *path, const struc
 
 /* JSON */
 
-enum ca_status ca_shape_parse(struct ca_bytes json, size_t max, json_t **out, struct ca_error *err)
+static enum ca_status parse_json(struct ca_bytes json, size_t max, json_t **out,
+                                 struct ca_error *err)
 {
     json_error_t why;
     json_t *value;
@@ -68,9 +69,34 @@ enum ca_status ca_shape_parse(struct ca_bytes json, size_t max, json_t **out, st
     if (value == NULL)
         return ca_fail_named(err, CA_MALFORMED, "bad-json", "line %d, column %d: %s", why.line,
                              why.column, why.text);
+    *out = value;
+    return CA_OK;
+}
+
+enum ca_status ca_shape_parse(struct ca_bytes json, size_t max, json_t **out, struct ca_error *err)
+{
+    json_t *value = NULL;
+    enum ca_status st = parse_json(json, max, &value, err);
+
+    if (st != CA_OK) return st;
     if (!json_is_object(value)) {
         json_decref(value);
         return ca_fail_named(err, CA_MALFORMED, "bad-json", "not a JSON object");
+    }
+    *out = value;
+    return CA_OK;
+}
+
+enum ca_status ca_shape_parse_list(struct ca_bytes json, size_t max, json_t **out,
+                                   struct ca_error *err)
+{
+    json_t *value = NULL;
+    enum ca_status st = parse_json(json, max, &value, err);
+
+    if (st != CA_OK) return st;
+    if (!json_is_array(value)) {
+        json_decref(value);
+        return ca_fail_named(err, CA_MALFORMED, "bad-json", "not a JSON list");
     }
     *out = value;
     return CA_OK;
@@ -187,13 +213,34 @@ static size_t characters_of(const char *text)
     return characters;
 }
 
-static enum ca_status check_length(const char *text, size_t max, const char *path,
-                                   struct ca_error *err)
+enum ca_status ca_shape_check_length(const char *text, size_t max, const char *path,
+                                     struct ca_error *err)
 {
     size_t characters = characters_of(text);
 
     if (characters >= 1 && characters <= max) return CA_OK;
     return ca_shape_refuse(err, path, "has %zu characters, not 1 to %zu", characters, max);
+}
+
+enum ca_status ca_shape_check_count(const json_t *list, size_t max, const char *path,
+                                    struct ca_error *err)
+{
+    size_t count = json_array_size(list);
+
+    if (count >= 1 && count <= max) return CA_OK;
+    return ca_shape_refuse(err, path, "has %zu entries, not 1 to %zu", count, max);
+}
+
+enum ca_status ca_shape_oid(const char *dotted, const char *path, struct ca_buf *out,
+                            struct ca_error *err)
+{
+    struct ca_error why;
+    enum ca_status st = ca_shape_check_length(dotted, OID_TEXT_MAX, path, err);
+
+    if (st != CA_OK) return st;
+    st = ca_der_oid_parse(dotted, out, &why);
+    if (st == CA_MALFORMED) return ca_shape_refuse(err, path, "%s", why.text);
+    return st == CA_OK ? CA_OK : ca_shape_wrap(err, path, &why);
 }
 
 /* Subject */
@@ -211,9 +258,10 @@ static enum ca_status add_custom(const json_t *attribute, const char *path, stru
     const char *value = ca_shape_text(attribute, "Value");
 
     if (st != CA_OK) return st;
-    st = check_length(oid, OID_TEXT_MAX, ca_shape_join(path, "ObjectIdentifier").text, err);
+    st = ca_shape_check_length(oid, OID_TEXT_MAX, ca_shape_join(path, "ObjectIdentifier").text,
+                               err);
     if (st != CA_OK) return st;
-    st = check_length(value, CUSTOM_VALUE_MAX, ca_shape_join(path, "Value").text, err);
+    st = ca_shape_check_length(value, CUSTOM_VALUE_MAX, ca_shape_join(path, "Value").text, err);
     if (st != CA_OK) return st;
     st = ca_name_add_custom(out, oid, value, &why);
     return st == CA_OK ? CA_OK : ca_shape_wrap(err, path, &why);
@@ -317,15 +365,11 @@ enum ca_status ca_shape_key_usage(const json_t *key_usage, const char *path, uin
 static enum ca_status add_oid(const char *dotted, uint8_t tag, const char *path,
                               struct ca_buf *out, struct ca_error *err)
 {
-    struct ca_error why;
     size_t mark = out->len;
-    enum ca_status st = check_length(dotted, OID_TEXT_MAX, path, err);
+    enum ca_status st = ca_shape_oid(dotted, path, out, err);
 
-    if (st != CA_OK) return st;
-    if (ca_der_oid_parse(dotted, out, &why) != CA_OK)
-        return ca_shape_refuse(err, path, "%s", why.text);
-    ca_der_wrap(out, mark, tag);
-    return CA_OK;
+    if (st == CA_OK) ca_der_wrap(out, mark, tag);
+    return st;
 }
 
 /* OtherName ::= SEQUENCE { type-id OID, value [0] EXPLICIT ANY }; the value as a UTF8String, which
@@ -345,7 +389,7 @@ static enum ca_status add_other_name(const json_t *other, const char *path, stru
     st = add_oid(ca_shape_text(other, "TypeId"), CA_DER_OID, ca_shape_join(path, "TypeId").text,
                  out, err);
     if (st != CA_OK) return st;
-    st = check_length(value, GENERAL_NAME_MAX, ca_shape_join(path, "Value").text, err);
+    st = ca_shape_check_length(value, GENERAL_NAME_MAX, ca_shape_join(path, "Value").text, err);
     if (st != CA_OK) return st;
     inner = out->len;
     ca_der_add(out, CA_DER_UTF8_STRING, ca_bytes_str(value));
@@ -354,10 +398,47 @@ static enum ca_status add_other_name(const json_t *other, const char *path, stru
     return CA_OK;
 }
 
+/* One of EDIPartyName's texts, a DirectoryString: a CHOICE, hence EXPLICIT tags. */
+static enum ca_status add_edi_text(const char *text, uint8_t tag, const char *path,
+                                   struct ca_buf *out, struct ca_error *err)
+{
+    size_t mark = out->len;
+    enum ca_status st = ca_shape_check_length(text, GENERAL_NAME_MAX, path, err);
+
+    if (st != CA_OK) return st;
+    ca_der_add(out, CA_DER_UTF8_STRING, ca_bytes_str(text));
+    ca_der_wrap(out, mark, tag);
+    return CA_OK;
+}
+
+static enum ca_status add_edi_party_name(const json_t *edi, const char *path, struct ca_buf *out,
+                                         struct ca_error *err)
+{
+    static const struct ca_shape_member members[] = {
+        { "PartyName", CA_SHAPE_TEXT, true },
+        { "NameAssigner", CA_SHAPE_TEXT, false },
+    };
+    const char *assigner = ca_shape_text(edi, "NameAssigner");
+    size_t mark = out->len;
+    enum ca_status st = ca_shape_check(edi, path, members, 2, err);
+
+    if (st == CA_OK && assigner != NULL)
+        st = add_edi_text(assigner, CA_DER_CONTEXT_CONSTRUCTED(0),
+                          ca_shape_join(path, "NameAssigner").text, out, err);
+    if (st == CA_OK)
+        st = add_edi_text(ca_shape_text(edi, "PartyName"), CA_DER_CONTEXT_CONSTRUCTED(1),
+                          ca_shape_join(path, "PartyName").text, out, err);
+    if (st == CA_OK) ca_der_wrap(out, mark, CA_DER_CONTEXT_CONSTRUCTED(5));
+    return st;
+}
+
 static enum ca_status add_ip(const char *text, const char *path, struct ca_buf *out,
                              struct ca_error *err)
 {
     uint8_t octets[16];
+    enum ca_status st = ca_shape_check_length(text, IP_TEXT_MAX, path, err);
+
+    if (st != CA_OK) return st;
 
     if (inet_pton(AF_INET, text, octets) == 1) {
         ca_der_add(out, CA_DER_CONTEXT(7), ca_bytes_of(octets, 4));
@@ -373,7 +454,7 @@ static enum ca_status add_ip(const char *text, const char *path, struct ca_buf *
 static enum ca_status add_ia5(const char *text, uint8_t tag, size_t max, const char *path,
                               struct ca_buf *out, struct ca_error *err)
 {
-    enum ca_status st = check_length(text, max, path, err);
+    enum ca_status st = ca_shape_check_length(text, max, path, err);
 
     if (st == CA_OK) ca_der_add(out, tag, ca_bytes_str(text));
     return st;
@@ -397,29 +478,26 @@ static enum ca_status add_form(const char *form, const json_t *value, const char
     if (strcmp(form, "IpAddress") == 0) return add_ip(text, path, out, err);
     if (strcmp(form, "RegisteredId") == 0)
         return add_oid(text, CA_DER_CONTEXT(8), path, out, err);
-    if (strcmp(form, "DirectoryName") == 0) {
-        st = ca_shape_subject(value, path, out, err);
-        if (st == CA_OK) ca_der_wrap(out, mark, CA_DER_CONTEXT_CONSTRUCTED(4));
-        return st;
-    }
-    return ca_shape_refuse(err, path, "names of this form are not issued here");
+    if (strcmp(form, "EdiPartyName") == 0) return add_edi_party_name(value, path, out, err);
+    st = ca_shape_subject(value, path, out, err);       /* DirectoryName */
+    if (st == CA_OK) ca_der_wrap(out, mark, CA_DER_CONTEXT_CONSTRUCTED(4));
+    return st;
 }
 
-/* The strict check that foreign general names get, over ours. */
-static enum ca_status check_form(struct ca_bytes name, const char *path, struct ca_error *err)
+/* The strict check that foreign general names get, over ours, which begins at mark. */
+static enum ca_status check_form(const struct ca_buf *out, size_t mark, const char *path,
+                                 struct ca_error *err)
 {
+    struct ca_der input;
+    struct ca_der_element name = { .tag = 0 };
     struct ca_error why;
-    struct ca_buf names;
-    enum ca_status st;
+    enum ca_status st = ca_buf_status(out, "a general name", err);
 
-    ca_buf_init(&names, NAME_MAX_OCTETS);
-    ca_der_add(&names, CA_DER_SEQUENCE, name);
-    st = ca_buf_status(&names, "a general name", err);
-    if (st == CA_OK && ca_san_check(ca_buf_view(&names), &why) != CA_OK) {
-        st = ca_shape_refuse(err, path, "%s", why.text);
-    }
-    ca_buf_clear(&names);
-    return st;
+    if (st != CA_OK) return st;
+    input = ca_der_open(ca_bytes_of(out->data + mark, out->len - mark));
+    st = ca_der_any(&input, &name, &why);
+    if (st == CA_OK) st = ca_general_name_check(&name, &why);
+    return st == CA_OK ? CA_OK : ca_shape_refuse(err, path, "%s", why.text);
 }
 
 enum ca_status ca_shape_general_name(const json_t *name, const char *path, struct ca_buf *out,
@@ -449,7 +527,25 @@ enum ca_status ca_shape_general_name(const json_t *name, const char *path, struc
     form = json_object_iter_key(first);
     member = ca_shape_join(path, form);
     st = add_form(form, json_object_iter_value(first), member.text, out, err);
-    if (st == CA_OK) st = ca_buf_status(out, "a general name", err);
-    if (st != CA_OK) return st;
-    return check_form(ca_bytes_of(out->data + mark, out->len - mark), member.text, err);
+    return st == CA_OK ? check_form(out, mark, member.text, err) : st;
+}
+
+enum ca_status ca_shape_general_name_text(const char *text, const char *path, struct ca_buf *out,
+                                          struct ca_error *err)
+{
+    size_t mark = out->len;
+    enum ca_status st;
+
+    if (strncmp(text, "DNS:", 4) == 0) {
+        st = add_ia5(text + 4, CA_DER_CONTEXT(2), DNS_NAME_MAX, path, out, err);
+    } else if (strncmp(text, "IP:", 3) == 0) {
+        st = add_ip(text + 3, path, out, err);
+    } else if (strncmp(text, "email:", 6) == 0) {
+        st = add_ia5(text + 6, CA_DER_CONTEXT(1), GENERAL_NAME_MAX, path, out, err);
+    } else if (strncmp(text, "URI:", 4) == 0) {
+        st = add_ia5(text + 4, CA_DER_CONTEXT(6), DNS_NAME_MAX, path, out, err);
+    } else {
+        return ca_shape_refuse(err, path, "must begin with DNS:, IP:, email: or URI:");
+    }
+    return st == CA_OK ? check_form(out, mark, path, err) : st;
 }

@@ -23,7 +23,7 @@ struct ca_shape_member {
     bool required;
 };
 
-#define CA_SHAPE_PATH_MAX 128
+#define CA_SHAPE_PATH_MAX 160
 
 struct ca_shape_path {
     char text[CA_SHAPE_PATH_MAX];
@@ -37,6 +37,9 @@ struct ca_shape_path ca_shape_at(const char *path, size_t index);
  * octets). The caller drops *out with json_decref. */
 CA_MUST_CHECK enum ca_status ca_shape_parse(struct ca_bytes json, size_t max, json_t **out,
                                             struct ca_error *err);
+/* The same for a list. */
+CA_MUST_CHECK enum ca_status ca_shape_parse_list(struct ca_bytes json, size_t max, json_t **out,
+                                                 struct ca_error *err);
 /* Appends a value compact and with sorted members: equal values give equal octets. */
 CA_MUST_CHECK enum ca_status ca_shape_dump(const json_t *value, struct ca_buf *out,
                                            struct ca_error *err);
@@ -56,14 +59,26 @@ const char *ca_shape_text(const json_t *object, const char *member);
 bool ca_shape_flag(const json_t *object, const char *member);
 int64_t ca_shape_number(const json_t *object, const char *member);
 
+/* 1 to max characters; 1 to max entries of a list. */
+CA_MUST_CHECK enum ca_status ca_shape_check_length(const char *text, size_t max, const char *path,
+                                                   struct ca_error *err);
+CA_MUST_CHECK enum ca_status ca_shape_check_count(const json_t *list, size_t max, const char *path,
+                                                  struct ca_error *err);
+/* Appends the content octets of a dotted OID of at most 64 characters. */
+CA_MUST_CHECK enum ca_status ca_shape_oid(const char *dotted, const char *path, struct ca_buf *out,
+                                          struct ca_error *err);
+
 /* ASN1Subject: appends a whole Name with at least one attribute. */
 CA_MUST_CHECK enum ca_status ca_shape_subject(const json_t *subject, const char *path,
                                               struct ca_buf *out, struct ca_error *err);
 /* KeyUsage: nine booleans to enum ca_key_usage bits. */
 CA_MUST_CHECK enum ca_status ca_shape_key_usage(const json_t *key_usage, const char *path,
                                                 uint16_t *bits, struct ca_error *err);
-/* GeneralName: appends it; the forms and alphabets of engine/general_name.h. */
+/* GeneralName: exactly one member; appends it; the alphabets of engine/general_name.h. */
 CA_MUST_CHECK enum ca_status ca_shape_general_name(const json_t *name, const char *path,
                                                    struct ca_buf *out, struct ca_error *err);
+/* The same from "DNS:a.example", "IP:192.0.2.1", "email:a@b.example" or "URI:https://...". */
+CA_MUST_CHECK enum ca_status ca_shape_general_name_text(const char *text, const char *path,
+                                                        struct ca_buf *out, struct ca_error *err);
 
 #endif

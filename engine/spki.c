@@ -9,6 +9,7 @@
 static const uint8_t oid_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 };
 static const uint8_t oid_ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
 static const uint8_t oid_ed25519[] = { 0x2b, 0x65, 0x70 };
+static const uint8_t oid_ed448[] = { 0x2b, 0x65, 0x71 };
 static const uint8_t oid_p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
 static const uint8_t oid_p384[] = { 0x2b, 0x81, 0x04, 0x00, 0x22 };
 static const uint8_t oid_p521[] = { 0x2b, 0x81, 0x04, 0x00, 0x23 };
@@ -77,6 +78,8 @@ static enum ca_status check_point(const struct ca_spki *key, struct ca_error *er
     size_t coordinate = (key->bits + 7) / 8;
     uint8_t form = key->key.len == 0 ? 0 : key->key.data[0];
 
+    if (form == 0 && key->key.len == 1)     /* SEC 1 2.3.3 */
+        return ca_refuse(err, CA_REASON_BAD_POINT, "the EC point is the point at infinity");
     if (form == 2 || form == 3)
         return ca_refuse(err, CA_REASON_KEY_NOT_SUPPORTED, "the EC point is compressed");
     if (form == 6 || form == 7)
@@ -114,14 +117,18 @@ static enum ca_status read_ec(struct ca_der *alg, struct ca_spki *key, struct ca
     return check_point(key, err);
 }
 
-/* RFC 8410 3 and 4: no parameters, 32 octets. */
-static enum ca_status read_ed25519(struct ca_spki *key, struct ca_error *err)
+#define ED25519_OCTETS 32
+#define ED448_OCTETS 57
+
+/* RFC 8410 3 and 4: no parameters; the octets of RFC 8032 5.1.5 and 5.2.5. */
+static enum ca_status read_eddsa(enum ca_key_kind kind, const char *name, size_t octets,
+                                 struct ca_spki *key, struct ca_error *err)
 {
-    if (key->key.len != 32)
-        return ca_refuse(err, CA_REASON_BAD_KEY, "the Ed25519 key has %zu octets, not 32",
-                         key->key.len);
-    key->kind = CA_KEY_KIND_ED25519;
-    key->bits = 256;
+    if (key->key.len != octets)
+        return ca_refuse(err, CA_REASON_BAD_KEY, "the %s key has %zu octets, not %zu", name,
+                         key->key.len, octets);
+    key->kind = kind;
+    key->bits = (uint32_t)octets * 8;
     return CA_OK;
 }
 
@@ -131,7 +138,7 @@ static enum ca_status unknown_algorithm(struct ca_bytes oid, struct ca_error *er
 
     ca_der_oid_text(oid, text, sizeof(text));
     return ca_refuse(err, CA_REASON_KEY_NOT_SUPPORTED,
-                     "the key's algorithm %s is not RSA, EC or Ed25519", text);
+                     "the key's algorithm %s is not RSA, EC, Ed25519 or Ed448", text);
 }
 
 /* By the OID; alg stands at the parameters. */
@@ -142,7 +149,10 @@ static enum ca_status read_by_algorithm(struct ca_bytes oid, struct ca_der *alg,
 
     if (IS(oid, oid_ec)) st = read_ec(alg, key, err);
     else if (IS(oid, oid_rsa)) st = read_rsa(alg, key, err);
-    else if (IS(oid, oid_ed25519)) st = read_ed25519(key, err);
+    else if (IS(oid, oid_ed25519))
+        st = read_eddsa(CA_KEY_KIND_ED25519, "Ed25519", ED25519_OCTETS, key, err);
+    else if (IS(oid, oid_ed448))
+        st = read_eddsa(CA_KEY_KIND_ED448, "Ed448", ED448_OCTETS, key, err);
     else return unknown_algorithm(oid, err);
 
     if (st == CA_OK) st = ca_der_end(alg, "the key's algorithm", err);
@@ -166,4 +176,93 @@ enum ca_status ca_spki_parse(struct ca_bytes der, struct ca_spki *out, struct ca
     if (st == CA_OK) st = read_by_algorithm(oid, &alg, &key, err);
     if (st == CA_OK) *out = key;
     return st;
+}
+
+/* Points of small order */
+
+/*
+ * The encodings of points whose order divides 8, sign bit cleared (those of p and p + 1 are not
+ * canonical, and OpenSSL reads them). Under such a key anybody can make a signature that fits a
+ * message, or every message, without having a private key: it proves nothing.
+ */
+static const uint8_t ed25519_small_order[][ED25519_OCTETS] = {
+    { 0 },
+    { 1 },
+    { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+      0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+      0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+    { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+      0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+      0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+    { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+    { 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+    { 0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+};
+
+static bool is_ed25519_small_order(const uint8_t point[ED25519_OCTETS])
+{
+    uint8_t y[ED25519_OCTETS];
+
+    memcpy(y, point, sizeof(y));
+    y[sizeof(y) - 1] &= 0x7f;
+    for (size_t i = 0; i < sizeof(ed25519_small_order) / sizeof(ed25519_small_order[0]); i++) {
+        if (memcmp(y, ed25519_small_order[i], sizeof(y)) == 0) return true;
+    }
+    return false;
+}
+
+static bool all_are(const uint8_t *octets, size_t len, uint8_t value)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (octets[i] != value) return false;
+    }
+    return true;
+}
+
+/*
+ * Ed448's cofactor is 4: (0, 1), (0, -1) and the two with y = 0. y stands in 56 octets, those of p
+ * being ff 28 times, fe, and ff 27 times; so every y in question is two halves, each one octet and
+ * 27 equal ones. The last octet has the sign.
+ */
+static bool is_ed448_small_order(const uint8_t point[ED448_OCTETS])
+{
+    static const struct {
+        uint8_t low_first, low_rest, high_first, high_rest;
+    } small_order[] = {
+        { 0x00, 0x00, 0x00, 0x00 },     /* 0 */
+        { 0x01, 0x00, 0x00, 0x00 },     /* 1 */
+        { 0xfe, 0xff, 0xfe, 0xff },     /* p - 1 */
+        { 0xff, 0xff, 0xfe, 0xff },     /* p, for 0 */
+        { 0x00, 0x00, 0xff, 0xff },     /* p + 1, for 1 */
+    };
+
+    for (size_t i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
+        if (point[0] == small_order[i].low_first && point[28] == small_order[i].high_first &&
+            all_are(point + 1, 27, small_order[i].low_rest) &&
+            all_are(point + 29, 27, small_order[i].high_rest))
+            return true;
+    }
+    return false;
+}
+
+bool ca_spki_has_small_order(const struct ca_spki *key)
+{
+    switch (key->kind) {
+    case CA_KEY_KIND_NONE:
+    case CA_KEY_KIND_RSA:
+    case CA_KEY_KIND_P256:
+    case CA_KEY_KIND_P384:
+    case CA_KEY_KIND_P521: return false;
+    case CA_KEY_KIND_ED25519:
+        return key->key.len == ED25519_OCTETS && is_ed25519_small_order(key->key.data);
+    case CA_KEY_KIND_ED448:
+        return key->key.len == ED448_OCTETS && is_ed448_small_order(key->key.data);
+    }
+    return false;
 }

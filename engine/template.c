@@ -1,74 +1,38 @@
 #include "engine/template.h"
 
 #include "engine/bytes.h"
+#include "engine/der.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
-/* Shorthands for the table below, as spec section 6 abbreviates. */
-#define DS CA_KU_DIGITAL_SIGNATURE
-#define KE CA_KU_KEY_ENCIPHERMENT
-#define KCS CA_KU_KEY_CERT_SIGN
-#define CRLS CA_KU_CRL_SIGN
-#define SERVER CA_EKU_SERVER_AUTH
-#define CLIENT CA_EKU_CLIENT_AUTH
+#define OID_TEXT_MAX 256
 
-/* AWS rows give every key the same KeyUsage, keyEncipherment for EC keys included. */
-#define KU(bits) .key_usage = (bits), .key_usage_signing_only = (bits)
-#define KU_BY_KEY(bits, signing_only)                                                              \
-    .key_usage = (bits), .key_usage_signing_only = (signing_only)
-#define EKU(bits) .eku = (bits), .eku_critical = false
-#define EKU_CRITICAL(bits) .eku = (bits), .eku_critical = true
-#define END_ENTITY                                                                                 \
-    .kind = CA_TEMPLATE_END_ENTITY, .basic_constraints_critical = false,                           \
-    .path_len = CA_PATH_LEN_NONE
-#define SUBORDINATE(n)                                                                             \
-    .kind = CA_TEMPLATE_SUBORDINATE_CA, .basic_constraints_critical = true, .path_len = (n)
-#define ROOT                                                                                       \
-    .kind = CA_TEMPLATE_ROOT_CA, .basic_constraints_critical = true,                               \
-    .path_len = CA_PATH_LEN_NONE
-
-/* The rows of spec section 6, then our own presets. */
-static const struct ca_template templates[] = {
-    { .name = "EndEntityCertificate", END_ENTITY, KU(DS | KE), EKU(SERVER | CLIENT),
-      .summary = "TLS server and client" },
-    { .name = "EndEntityClientAuthCertificate", END_ENTITY, KU(DS | KE), EKU(CLIENT),
-      .summary = "TLS client" },
-    { .name = "EndEntityServerAuthCertificate", END_ENTITY, KU(DS | KE), EKU(SERVER),
-      .summary = "TLS server" },
-    { .name = "CodeSigningCertificate", END_ENTITY, KU(DS), EKU_CRITICAL(CA_EKU_CODE_SIGNING),
-      .summary = "Signer of code" },
-    { .name = "OCSPSigningCertificate", END_ENTITY, KU(DS), EKU_CRITICAL(CA_EKU_OCSP_SIGNING),
-      .summary = "Signer of OCSP responses" },
-    { .name = "SubordinateCACertificate_PathLen0", SUBORDINATE(0), KU(DS | KCS | CRLS),
-      .summary = "CA that issues end-entity certificates only" },
-    { .name = "SubordinateCACertificate_PathLen1", SUBORDINATE(1), KU(DS | KCS | CRLS),
-      .summary = "CA with at most one level of CAs below it" },
-    { .name = "SubordinateCACertificate_PathLen2", SUBORDINATE(2), KU(DS | KCS | CRLS),
-      .summary = "CA with at most two levels of CAs below it" },
-    { .name = "SubordinateCACertificate_PathLen3", SUBORDINATE(3), KU(DS | KCS | CRLS),
-      .summary = "CA with at most three levels of CAs below it" },
-    { .name = "RootCACertificate", ROOT, KU(DS | KCS | CRLS),
-      .summary = "Self-signed root CA" },
-    { .name = "device", .ours = true, END_ENTITY, KU_BY_KEY(DS | KE, DS), EKU(SERVER | CLIENT),
-      .summary = "TLS client and server, key usage by the type of the key" },
+/* By bit of enum ca_key_usage (RFC 5280 4.2.1.3). */
+static const char *const key_usage_names[CA_KEY_USAGE_COUNT] = {
+    "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+    "keyCertSign",      "cRLSign",        "encipherOnly",    "decipherOnly",
 };
 
-#define TEMPLATE_COUNT (sizeof(templates) / sizeof(templates[0]))
+/* By bit of enum ca_eku. */
+static const char *const eku_names[CA_EKU_COUNT] = {
+    "serverAuth",     "clientAuth",      "codeSigning",
+    "OCSPSigning",    "emailProtection", "timeStamping",
+    "smartCardLogin", "documentSigning", "certificateTransparency",
+};
 
-size_t ca_template_count(void)
+const char *ca_key_usage_name(unsigned bit)
 {
-    return TEMPLATE_COUNT;
+    return bit < CA_KEY_USAGE_COUNT ? key_usage_names[bit] : NULL;
 }
 
-const struct ca_template *ca_template_at(size_t index)
+const char *ca_eku_name(unsigned bit)
 {
-    return index < TEMPLATE_COUNT ? &templates[index] : NULL;
+    return bit < CA_EKU_COUNT ? eku_names[bit] : NULL;
 }
 
-const struct ca_template *ca_template_default(void)
-{
-    return &templates[0];
-}
+/* Finding */
 
 static bool starts_with(struct ca_bytes text, const char *prefix)
 {
@@ -113,10 +77,11 @@ enum ca_status ca_template_find(const char *text, const struct ca_template **out
         name.len -= 3;
     }
     if (is_arn && !has_version) good = false;
-    for (size_t i = 0; good && i < TEMPLATE_COUNT; i++) {
-        if (!ca_bytes_equal(name, ca_bytes_str(templates[i].name))) continue;
-        if (templates[i].ours && has_version) break;    /* presets have no ARN and no version */
-        *out = &templates[i];
+    for (size_t i = 0; good && i < ca_template_count(); i++) {
+        const struct ca_template *row = ca_template_at(i);
+
+        if (!ca_bytes_equal(name, ca_bytes_str(row->name))) continue;
+        *out = row;
         return CA_OK;
     }
     (void)ca_fail_named(err, CA_REFUSED, "template", "there is no template \"%s\"", text);
@@ -131,6 +96,25 @@ void ca_template_arn(const struct ca_template *tmpl, struct ca_buf *out)
     if (!tmpl->ours) ca_buf_append_str(out, "/V1");
 }
 
+uint16_t ca_template_key_usage(const struct ca_template *tmpl, enum ca_key_kind kind)
+{
+    return kind == CA_KEY_KIND_RSA ? tmpl->key_usage : tmpl->key_usage_signing_only;
+}
+
+bool ca_template_allows_ca(const struct ca_template *tmpl, const char *name, const char *arn)
+{
+    if (tmpl->allowed_cas == NULL) return true;
+    for (size_t i = 0; i < tmpl->allowed_ca_count; i++) {
+        const char *allowed = tmpl->allowed_cas[i];
+
+        if (name != NULL && strcmp(allowed, name) == 0) return true;
+        if (arn != NULL && strcmp(allowed, arn) == 0) return true;
+    }
+    return false;
+}
+
+/* Describing */
+
 static const char *kind_name(enum ca_template_kind kind)
 {
     switch (kind) {
@@ -141,59 +125,213 @@ static const char *kind_name(enum ca_template_kind kind)
     return "unknown";
 }
 
+static const char *names_from_name(enum ca_names_from from)
+{
+    switch (from) {
+    case CA_NAMES_FROM_CSR: return "csr";
+    case CA_NAMES_FROM_MANIFEST: return "manifest";
+    case CA_NAMES_BOTH_MUST_AGREE: return "both-must-agree";
+    }
+    return "unknown";
+}
+
+static const char *key_rule_name(enum ca_key_rule rule)
+{
+    switch (rule) {
+    case CA_KEYS_ALLOW: return "allow";
+    case CA_KEYS_WARN: return "warn";
+    case CA_KEYS_REJECT: return "reject";
+    }
+    return "unknown";
+}
+
+static const char *key_kind_name(enum ca_key_kind kind)
+{
+    switch (kind) {
+    case CA_KEY_KIND_RSA: return "RSA";
+    case CA_KEY_KIND_P256: return "EC_prime256v1";
+    case CA_KEY_KIND_P384: return "EC_secp384r1";
+    case CA_KEY_KIND_P521: return "EC_secp521r1";
+    case CA_KEY_KIND_ED25519: return "ED25519";
+    case CA_KEY_KIND_ED448: return "ED448";
+    case CA_KEY_KIND_NONE: break;
+    }
+    return NULL;
+}
+
+/* By bit of enum ca_source. */
+static const char *source_name(unsigned bit)
+{
+    static const char *const names[] = { "api", "csr", "ca" };
+
+    return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+}
+
+static const char *key_kind_of_bit(unsigned bit)
+{
+    return key_kind_name((enum ca_key_kind)bit);
+}
+
+static const char *sig_alg_of_bit(unsigned bit)
+{
+    return ca_sig_alg_name((enum ca_sig_alg)bit);
+}
+
 static const char *flag(bool value)
 {
     return value ? "true" : "false";
 }
 
-/* The names of the set bits as a JSON list. */
-static void append_names(struct ca_buf *out, uint16_t bits, const char *const *names, size_t count)
+/* Quoted, behind a comma where something stands before it in its list. */
+static void append_item(struct ca_buf *out, const char *text)
 {
-    const char *comma = "";
+    if (out->len > 0 && out->data[out->len - 1] != '[') ca_buf_append_u8(out, ',');
+    ca_json_append_string(out, ca_bytes_str(text));
+}
 
-    ca_buf_append_u8(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        if ((bits & (1u << i)) == 0) continue;
-        ca_buf_printf(out, "%s\"%s\"", comma, names[i]);
-        comma = ",";
+/* The names of the set bits as a JSON list, without its end. */
+static void open_names(struct ca_buf *out, const char *member, uint32_t bits,
+                       const char *(*name_of)(unsigned bit))
+{
+    ca_buf_printf(out, "\"%s\":[", member);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        const char *name = (bits & (UINT32_C(1) << bit)) != 0 ? name_of(bit) : NULL;
+
+        if (name != NULL) append_item(out, name);
+    }
+}
+
+static void append_names(struct ca_buf *out, const char *member, uint32_t bits,
+                         const char *(*name_of)(unsigned bit))
+{
+    open_names(out, member, bits, name_of);
+    ca_buf_append_u8(out, ']');
+}
+
+static void append_purposes(struct ca_buf *out, const struct ca_template *tmpl)
+{
+    struct ca_der more = ca_der_open(tmpl->eku_more);
+
+    open_names(out, "extended_key_usage", tmpl->eku, ca_eku_name);
+    while (!ca_der_at_end(&more)) {
+        char text[OID_TEXT_MAX];
+        struct ca_bytes oid;
+        enum ca_status st = ca_der_oid(&more, "a purpose", &oid, NULL);
+
+        assert(st == CA_OK);            /* ours, built by ca_template_parse */
+        if (st != CA_OK) break;
+        ca_der_oid_text(oid, text, sizeof(text));
+        append_item(out, text);
     }
     ca_buf_append_u8(out, ']');
 }
 
-static void append_key_usage(struct ca_buf *out, uint16_t bits)
+static void append_hex(struct ca_buf *out, struct ca_bytes octets)
 {
-    static const char *const names[] = {
-        "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment",
-        "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly", "decipherOnly",
-    };
-
-    append_names(out, bits, names, sizeof(names) / sizeof(names[0]));
+    ca_buf_append_u8(out, '"');
+    for (size_t i = 0; i < octets.len; i++) ca_buf_printf(out, "%02x", octets.data[i]);
+    ca_buf_append_u8(out, '"');
 }
 
-static void append_eku(struct ca_buf *out, uint16_t bits)
+/* Whose value the authority key identifier is; a root's is written only when the API gives it. */
+static const char *key_id_source(const struct ca_template *tmpl)
 {
-    static const char *const names[] = { "serverAuth", "clientAuth", "codeSigning", "OCSPSigning" };
+    if (tmpl->kind != CA_TEMPLATE_ROOT_CA) return "\"issuer\"";
+    return tmpl->aki_from_api ? "\"api\"" : "null";
+}
 
-    append_names(out, bits, names, sizeof(names) / sizeof(names[0]));
+/* What stands in the certificate. */
+static void describe_extensions(const struct ca_template *tmpl, struct ca_buf *out)
+{
+    ca_buf_printf(out, "\"basic_constraints\":{\"critical\":%s,\"ca\":%s,\"path_len\":",
+                  flag(tmpl->basic_constraints_critical),
+                  flag(tmpl->kind != CA_TEMPLATE_END_ENTITY));
+    if (tmpl->path_len == CA_PATH_LEN_NONE) ca_buf_append_str(out, "null");
+    else ca_buf_printf(out, "%d", tmpl->path_len);
+    ca_buf_printf(out, "},\"authority_key_identifier\":%s,", key_id_source(tmpl));
+    append_names(out, "key_usage", tmpl->key_usage, ca_key_usage_name);
+    ca_buf_append_u8(out, ',');
+    append_names(out, "key_usage_signing_only", tmpl->key_usage_signing_only, ca_key_usage_name);
+    ca_buf_append_u8(out, ',');
+    append_purposes(out, tmpl);
+    ca_buf_printf(out, ",\"extended_key_usage_critical\":%s,", flag(tmpl->eku_critical));
+    append_names(out, "passthrough", tmpl->passthrough, source_name);
+    ca_buf_append_u8(out, ',');
+    append_names(out, "cdp_from", tmpl->cdp_from, source_name);
+    ca_buf_printf(out, ",\"revocation_pointers\":\"%s\",\"extensions\":",
+                  tmpl->no_revocation_pointers ? "none" : "from-ca");
+    append_hex(out, tmpl->extensions);
+}
+
+/* What a request must be like. */
+static void describe_request(const struct ca_template *tmpl, struct ca_buf *out)
+{
+    ca_buf_append_str(out, "\"keys\":{");
+    append_names(out, "algorithms", tmpl->keys.kinds, key_kind_of_bit);
+    ca_buf_printf(out, ",\"rsa_bits\":{\"min\":%u,\"max\":%u},\"rsa_exponent_bits_max\":%u},",
+                  (unsigned)tmpl->keys.rsa_bits_min, (unsigned)tmpl->keys.rsa_bits_max,
+                  (unsigned)tmpl->keys.rsa_exponent_bits_max);
+    ca_buf_append_str(out, "\"request\":{");
+    append_names(out, "signature_algorithms", tmpl->request_algs, sig_alg_of_bit);
+    ca_buf_printf(out, ",\"version\":\"%s\",\"country\":\"%s\"},",
+                  (tmpl->admit & CA_ADMIT_VERSION) != 0 ? "any" : "0",
+                  (tmpl->admit & CA_ADMIT_COUNTRY) != 0 ? "any" : "two-letters");
+    ca_buf_printf(out, "\"names\":\"%s\",", names_from_name(tmpl->names_from));
+    ca_buf_printf(out, "\"duplicate_keys\":{\"run\":\"%s\",\"store\":\"%s\"}",
+                  key_rule_name(tmpl->keys_in_run), key_rule_name(tmpl->keys_in_store));
+}
+
+static void describe_dates(const struct ca_template *tmpl, struct ca_buf *out)
+{
+    char text[CA_VALIDITY_TEXT_MAX];
+
+    ca_buf_append_str(out, "\"validity\":{\"default\":");
+    if (tmpl->validity_default.type == CA_VALIDITY_NONE) {
+        ca_buf_append_str(out, "null");
+    } else {
+        ca_validity_format(&tmpl->validity_default, text);
+        ca_json_append_string(out, ca_bytes_str(text));
+    }
+    ca_buf_append_str(out, ",\"max_s\":");
+    if (tmpl->validity_max_s == 0) ca_buf_append_str(out, "null");
+    else ca_buf_printf(out, "%" PRId64, tmpl->validity_max_s);
+    ca_buf_append_str(out, "},\"not_after\":");
+    if (tmpl->not_after_s == 0) {
+        ca_buf_append_str(out, "null");
+    } else {
+        ca_time_format(tmpl->not_after_s, text);
+        ca_json_append_string(out, ca_bytes_str(text));
+    }
+}
+
+static void describe_allowed_cas(const struct ca_template *tmpl, struct ca_buf *out)
+{
+    if (tmpl->allowed_cas == NULL) {
+        ca_buf_append_str(out, "\"allowed_cas\":null");
+        return;
+    }
+    ca_buf_append_str(out, "\"allowed_cas\":[");
+    for (size_t i = 0; i < tmpl->allowed_ca_count; i++) append_item(out, tmpl->allowed_cas[i]);
+    ca_buf_append_u8(out, ']');
 }
 
 void ca_template_describe(const struct ca_template *tmpl, struct ca_buf *out)
 {
-    bool is_ca = tmpl->kind != CA_TEMPLATE_END_ENTITY;
+    static_assert(CA_TIME_TEXT_MAX <= CA_VALIDITY_TEXT_MAX, "describe_dates has room for both");
 
     ca_buf_append_str(out, "{\"name\":\"");
     ca_template_arn(tmpl, out);
-    ca_buf_printf(out, "\",\"kind\":\"%s\"", kind_name(tmpl->kind));
-    ca_buf_printf(out, ",\"basic_constraints\":{\"critical\":%s,\"ca\":%s,\"path_len\":",
-                  flag(tmpl->basic_constraints_critical), flag(is_ca));
-    if (tmpl->path_len == CA_PATH_LEN_NONE) ca_buf_append_str(out, "null");
-    else ca_buf_printf(out, "%d", tmpl->path_len);
-    ca_buf_append_str(out, "},\"key_usage\":");
-    append_key_usage(out, tmpl->key_usage);
-    ca_buf_append_str(out, ",\"key_usage_signing_only\":");
-    append_key_usage(out, tmpl->key_usage_signing_only);
-    ca_buf_append_str(out, ",\"extended_key_usage\":");
-    append_eku(out, tmpl->eku);
-    ca_buf_printf(out, ",\"extended_key_usage_critical\":%s,\"max_validity_days\":%u}",
-                  flag(tmpl->eku_critical), (unsigned)tmpl->max_validity_days);
+    ca_buf_printf(out, "\",\"kind\":\"%s\",", kind_name(tmpl->kind));
+    describe_extensions(tmpl, out);
+    ca_buf_append_u8(out, ',');
+    describe_request(tmpl, out);
+    ca_buf_append_u8(out, ',');
+    describe_dates(tmpl, out);
+    ca_buf_append_u8(out, ',');
+    describe_allowed_cas(tmpl, out);
+    if (tmpl->source.len > 0) {
+        ca_buf_append_str(out, ",\"source\":");
+        ca_buf_append_bytes(out, tmpl->source);
+    }
+    ca_buf_append_u8(out, '}');
 }

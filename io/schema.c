@@ -4,15 +4,20 @@
 #include <string.h>
 
 /*
- * Every value begins with one octet, the version of its row. Then the fields in the order of the
- * struct where the code says nothing else; flags are bits of one octet, unknown bits are refused; a
- * byte string has its length before it, one, two or four octets wide.
+ * Every value begins with one octet, the version of its row inside the store's schema version
+ * (another one's rows are never read: io/store). Then the fields in the order of the struct where
+ * the code says nothing else; flags are bits of one octet, unknown bits are refused; a byte string
+ * has its length before it, one, two or four octets wide.
  */
 #define ROW_VERSION 1
 
 #define CERT_HEAD_LEN 49        /* octets of a cert row before its DER */
-#define RESULT_ID_NULL 0x80     /* beside the status */
-#define RESULT_STATUS_MASK 0x7f
+/* Beside the status: what a row has only where there is something to say. */
+#define RESULT_ID_NULL 0x80
+#define RESULT_IGNORED 0x40
+#define RESULT_WARNINGS 0x20
+#define RESULT_STATUS_MASK 0x1f
+#define WARNINGS_MAX (SCHEMA_WARNING_DUPLICATE_KEY | SCHEMA_WARNING_KNOWN_KEY)
 
 /* ---- writing ---- */
 
@@ -261,6 +266,7 @@ void schema_encode_ca(const struct schema_ca *row, struct ca_buf *out)
     put_i64(out, row->restorable_until_ms);
     put_u32(out, row->generation);
     put_u32(out, row->scope);
+    put_u32(out, row->scope_used);
     put_bytes32(out, row->config);
     put_bytes32(out, row->revocation);
     put_bytes32(out, row->tags);
@@ -304,6 +310,7 @@ enum ca_status schema_decode_ca(struct ca_bytes value, struct schema_ca *row, st
     v.restorable_until_ms = get_i64(&r);
     v.generation = get_u32(&r);
     v.scope = get_u32(&r);
+    v.scope_used = get_u32(&r);
     decode_ca_blobs(&r, &v);
     st = finish(&r, "ca", err);
     if (st == CA_OK) *row = v;
@@ -400,6 +407,9 @@ void schema_encode_job(const struct schema_job *row, struct ca_buf *out)
     put_u64(out, row->elapsed_ms);
     put_u64(out, row->out_done);
     for (size_t i = 0; i < 3; i++) put_u64(out, row->out_lengths[i]);
+    put_u32(out, row->notices);
+    put_u64(out, row->duplicate_keys);
+    put_u64(out, row->known_keys);
     put_bytes32(out, row->summary);
 }
 
@@ -428,6 +438,9 @@ enum ca_status schema_decode_job(struct ca_bytes value, struct schema_job *row,
     v.elapsed_ms = get_u64(&r);
     v.out_done = get_u64(&r);
     for (size_t i = 0; i < 3; i++) v.out_lengths[i] = get_u64(&r);
+    v.notices = get_u32(&r);
+    v.duplicate_keys = get_u64(&r);
+    v.known_keys = get_u64(&r);
     v.summary = get_bytes32(&r);
     st = finish(&r, "job", err);
     if (st == CA_OK) *row = v;
@@ -461,18 +474,25 @@ enum ca_status schema_decode_input(struct ca_bytes value, struct schema_input *r
 /* ---- result ---- */
 
 /*
- * version, status with RESULT_ID_NULL, id unless null; then issued, known and replayed: the serial
- * (21 octets and the id); rejected: reason, input, offset, kind, detail, record.
+ * version, status with its flags, ignored and warnings where there are any, id unless null; then
+ * issued, known and replayed: the serial (21 octets and the id); rejected: reason, input, offset,
+ * kind, detail, record.
  */
 void schema_encode_result(const struct schema_result *row, struct ca_buf *out)
 {
     unsigned status = row->status;
+    unsigned flags = (row->id_is_null ? RESULT_ID_NULL : 0U) |
+                     (row->ignored != 0 ? RESULT_IGNORED : 0U) |
+                     (row->warnings != 0 ? RESULT_WARNINGS : 0U);
 
     assert(status >= SCHEMA_RESULT_ISSUED && status <= SCHEMA_RESULT_REPLAYED);
     assert(!row->id_is_null || row->id.len == 0);
     assert(row->record_kind <= SCHEMA_RECORD_LINE);
+    assert(row->warnings <= WARNINGS_MAX);
     ca_buf_append_u8(out, ROW_VERSION);
-    ca_buf_append_u8(out, (uint8_t)(status | (row->id_is_null ? RESULT_ID_NULL : 0U)));
+    ca_buf_append_u8(out, (uint8_t)(status | flags));
+    if (row->ignored != 0) put_u64(out, row->ignored);
+    if (row->warnings != 0) ca_buf_append_u8(out, row->warnings);
     if (!row->id_is_null) put_bytes8(out, row->id);
     if (status != SCHEMA_RESULT_REJECTED) {
         ca_buf_append(out, row->serial, sizeof(row->serial));
@@ -496,6 +516,9 @@ enum ca_status schema_decode_result(struct ca_bytes value, struct schema_result 
     enum ca_status st;
 
     if (v.status < SCHEMA_RESULT_ISSUED || v.status > SCHEMA_RESULT_REPLAYED) r.bad = true;
+    if ((first & RESULT_IGNORED) != 0) v.ignored = get_u64(&r);
+    if ((first & RESULT_IGNORED) != 0 && v.ignored == 0) r.bad = true;
+    if ((first & RESULT_WARNINGS) != 0) v.warnings = get_choice(&r, 1, WARNINGS_MAX);
     if (!v.id_is_null) v.id = get_bytes8(&r);
     if (v.status != SCHEMA_RESULT_REJECTED) {
         get_octets(&r, v.serial, sizeof(v.serial));
@@ -508,6 +531,28 @@ enum ca_status schema_decode_result(struct ca_bytes value, struct schema_result 
         v.record = get_bytes16(&r, SCHEMA_RECORD_MAX);
     }
     st = finish(&r, "result", err);
+    if (st == CA_OK) *row = v;
+    return st;
+}
+
+/* ---- known ---- */
+
+void schema_encode_known(const struct schema_known *row, struct ca_buf *out)
+{
+    ca_buf_append_u8(out, ROW_VERSION);
+    put_u32(out, row->ca);
+    ca_buf_append(out, row->serial, sizeof(row->serial));
+}
+
+enum ca_status schema_decode_known(struct ca_bytes value, struct schema_known *row,
+                                   struct ca_error *err)
+{
+    struct reader r = reader_of(value);
+    struct schema_known v = { .ca = get_u32(&r) };
+    enum ca_status st;
+
+    get_octets(&r, v.serial, sizeof(v.serial));
+    st = finish(&r, "known", err);
     if (st == CA_OK) *row = v;
     return st;
 }

@@ -15,6 +15,7 @@
 #define SCHEMA_UUID_LEN 16
 #define SCHEMA_HASH_LEN 32
 #define SCHEMA_SERIAL_LEN 18            /* our own serials; foreign ones live in cert_foreign */
+#define SCHEMA_KNOWN_LEN 16             /* octets of a key's hash (engine/key_check.h) */
 #define SCHEMA_NAME_MAX 255             /* octets of a CA's or job's name */
 #define SCHEMA_ID_MAX 255               /* octets of a manifest id or file name */
 #define SCHEMA_RECORD_MAX 16384         /* octets of a refused record that are kept */
@@ -54,6 +55,7 @@ struct schema_ca {
     int64_t restorable_until_ms;        /* 0 unless DELETED */
     uint32_t generation;        /* counts imported CA certificates; 0: none yet */
     uint32_t scope;             /* CRL scope that certificates get now; 0: the complete CRL */
+    uint32_t scope_used;        /* certificates in that scope */
     struct ca_bytes config;     /* canonical JSON of CertificateAuthorityConfiguration */
     struct ca_bytes revocation; /* canonical JSON of RevocationConfiguration */
     struct ca_bytes tags;       /* JSON array of {"Key","Value"} */
@@ -103,6 +105,9 @@ struct schema_job {
     uint64_t elapsed_ms;        /* summed over its runs */
     uint64_t out_done;          /* ordinals below this lie within out_lengths */
     uint64_t out_lengths[3];    /* certs, results, rejected */
+    uint32_t notices;           /* CA_NOTICE_BIT of engine/notice.h */
+    uint64_t duplicate_keys;    /* requests whose key an earlier one of the run had */
+    uint64_t known_keys;        /* requests whose key had a certificate in the store */
     struct ca_bytes summary;    /* JSON, once completed */
 };
 
@@ -120,8 +125,13 @@ enum schema_result_status { SCHEMA_RESULT_ISSUED = 1, SCHEMA_RESULT_REJECTED = 2
 enum schema_record_kind { SCHEMA_RECORD_NONE = 0, SCHEMA_RECORD_TEXT = 1 /* a PEM block or text */,
                           SCHEMA_RECORD_BINARY = 2, SCHEMA_RECORD_LINE = 3 /* NDJSON line */ };
 
+/* What was said about a request without refusing it. Stored bits. */
+enum schema_warning { SCHEMA_WARNING_DUPLICATE_KEY = 1, SCHEMA_WARNING_KNOWN_KEY = 2 };
+
 struct schema_result {
     uint8_t status;                     /* enum schema_result_status */
+    uint8_t warnings;                   /* enum schema_warning */
+    uint64_t ignored;                   /* CA_IGNORED_BIT of engine/ignored.h */
     uint8_t serial[SCHEMA_SERIAL_LEN];  /* issued, known, replayed */
     struct ca_bytes id;                 /* manifest id or path; .len 0: none */
     bool id_is_null;
@@ -131,6 +141,12 @@ struct schema_result {
     uint64_t offset;
     uint8_t record_kind;                /* rejected: enum schema_record_kind */
     struct ca_bytes record;             /* rejected: verbatim, at most SCHEMA_RECORD_MAX */
+};
+
+/* known: by key hash, the first certificate of ours that this key got. */
+struct schema_known {
+    uint32_t ca;
+    uint8_t serial[SCHEMA_SERIAL_LEN];
 };
 
 /* Keys. Each writes all of out and returns a view of it. */
@@ -148,6 +164,7 @@ struct ca_bytes schema_key_job(struct schema_key *key, uint32_t job);
 struct ca_bytes schema_key_ordinal(struct schema_key *key, uint32_t job, uint64_t ordinal);
 struct ca_bytes schema_key_id(struct schema_key *key, uint32_t job, struct ca_bytes id);
 struct ca_bytes schema_key_profile(struct schema_key *key, const uint8_t hash[SCHEMA_HASH_LEN]);
+struct ca_bytes schema_key_known(struct schema_key *key, const uint8_t key_hash[SCHEMA_KNOWN_LEN]);
 /* revoked: CA, scope, serial (len octet and octets, so that foreign ones fit). */
 struct ca_bytes schema_key_revoked(struct schema_key *key, uint32_t ca, uint32_t scope,
                                    struct ca_bytes serial);
@@ -174,6 +191,7 @@ void schema_encode_cert(const struct schema_cert *row, struct ca_buf *out);
 void schema_encode_job(const struct schema_job *row, struct ca_buf *out);
 void schema_encode_input(const struct schema_input *row, struct ca_buf *out);
 void schema_encode_result(const struct schema_result *row, struct ca_buf *out);
+void schema_encode_known(const struct schema_known *row, struct ca_buf *out);
 CA_MUST_CHECK enum ca_status schema_decode_identity(struct ca_bytes value,
                                                     struct schema_identity *row,
                                                     struct ca_error *err);
@@ -191,6 +209,8 @@ CA_MUST_CHECK enum ca_status schema_decode_input(struct ca_bytes value, struct s
                                                  struct ca_error *err);
 CA_MUST_CHECK enum ca_status schema_decode_result(struct ca_bytes value, struct schema_result *row,
                                                   struct ca_error *err);
+CA_MUST_CHECK enum ca_status schema_decode_known(struct ca_bytes value, struct schema_known *row,
+                                                 struct ca_error *err);
 /* id table: ordinal. */
 void schema_encode_ordinal(uint64_t ordinal, struct ca_buf *out);
 CA_MUST_CHECK enum ca_status schema_decode_ordinal(struct ca_bytes value, uint64_t *ordinal,

@@ -122,6 +122,13 @@ struct ca_bytes schema_key_profile(struct schema_key *key, const uint8_t hash[SC
     return view(key);
 }
 
+struct ca_bytes schema_key_known(struct schema_key *key, const uint8_t key_hash[SCHEMA_KNOWN_LEN])
+{
+    key->len = 0;
+    add(key, key_hash, SCHEMA_KNOWN_LEN);
+    return view(key);
+}
+
 struct ca_bytes schema_key_revoked(struct schema_key *key, uint32_t ca, uint32_t scope,
                                    struct ca_bytes serial)
 {

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_RESERVE_BYTES_DEFAULT (UINT64_C(16) << 20)
 
 /*

@@ -1,6 +1,6 @@
 #include "tools/cli.h"
 
-#include "engine/crypto.h"
+#include "engine/blocklist.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -19,25 +19,54 @@ static void occupy_standard_descriptors(void)
     }
 }
 
-static int print_version(struct cli *cli)
+/* The hash of the built-in list of published keys, in hexadecimal. */
+static enum ca_status published_hash(char hex[65], struct ca_error *err)
 {
-    struct ca_error err;
+    struct ca_crypto *crypto = NULL;
+    uint8_t hash[32];
+    enum ca_status st = ca_crypto_new(&crypto, err);
+
+    if (st == CA_OK) st = ca_published_hash(crypto, hash, err);
+    if (st == CA_OK) ca_hex_encode(ca_bytes_of(hash, sizeof(hash)), hex);
+    ca_crypto_free(crypto);
+    return st;
+}
+
+static enum ca_status print_version_json(const char *hash, struct ca_error *err)
+{
     struct ca_buf out;
     enum ca_status st;
 
-    if (!cli->json) {
-        printf("certmill %s\n", CERTMILL_VERSION);
-        if (cli->verbose) printf("%s\n%s\n", ca_crypto_version(), store_lmdb_version());
-        return EXIT_DONE;
-    }
     ca_buf_init(&out, 4096);
     ca_buf_append_str(&out, "{\"certmill\":\"" CERTMILL_VERSION "\",\"openssl\":");
     ca_json_append_string(&out, ca_bytes_str(ca_crypto_version()));
     ca_buf_append_str(&out, ",\"lmdb\":");
     ca_json_append_string(&out, ca_bytes_str(store_lmdb_version()));
-    ca_buf_append_str(&out, "}");
-    st = print_json(ca_buf_view(&out), &err);
+    ca_buf_printf(&out, ",\"published_keys\":{\"count\":%zu,\"sha256\":\"%s\"}}",
+                  ca_published_count(), hash);
+    st = ca_buf_status(&out, "the version", err);
+    if (st == CA_OK) st = print_json(ca_buf_view(&out), err);
     ca_buf_clear(&out);
+    return st;
+}
+
+static int print_version(struct cli *cli)
+{
+    struct ca_error err;
+    char hash[65];
+    enum ca_status st;
+
+    if (!cli->json && !cli->verbose) {
+        printf("certmill %s\n", CERTMILL_VERSION);
+        return EXIT_DONE;
+    }
+    st = published_hash(hash, &err);
+    if (st == CA_OK && cli->json) {
+        st = print_version_json(hash, &err);
+    } else if (st == CA_OK) {
+        printf("certmill %s\n%s\n%s\n%zu published keys, sha256 %s\n", CERTMILL_VERSION,
+               ca_crypto_version(), store_lmdb_version(), ca_published_count(), hash);
+    }
     return st == CA_OK ? EXIT_DONE : log_error(cli, &err);
 }
 

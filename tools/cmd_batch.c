@@ -4,6 +4,7 @@
 #include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/progress.h"
+#include "tools/terms.h"
 
 #include "batch/run.h"
 
@@ -27,7 +28,7 @@
 static const struct command_option run_options[] = {
     { "ca", "N", OPTION_REQUIRED, "the issuing CA, by name or ARN", 0 },
     { "out", "DIR", OPTION_REQUIRED, "where certs.pem and the rest go; empty or not there", 0 },
-    { "template", "T", 0, "template, by name or ARN (EndEntityCertificate)", 0 },
+    TERMS_OPTIONS,
     { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=1,Type=YEARS or a time (365d)", 0 },
     { "job", "NAME", 0, "what the job is called (job-1, job-2, ...)", 0 },
     { "per-file", NULL, 0, "also one PEM file for each certificate", 0 },
@@ -280,18 +281,17 @@ static int run_run(struct cli *cli)
     struct batch_job_spec spec = {
         .name = opts_value(cli, "job"),
         .ca = opts_value(cli, "ca"),
-        .tmpl = ca_template_default(),
         .out_dir = opts_value(cli, "out"),
         .inputs = (const char *const *)cli->operands,
         .input_count = (size_t)cli->operand_count,
         .per_file = opts_flag(cli, "per-file"),
     };
-    const char *tmpl = opts_value(cli, "template");
     struct batch_registry *registry = NULL;
     struct batch_job *job = NULL;
     struct batch_run_spec run_spec;
-    enum ca_status st = CA_OK;
+    struct terms terms;
     struct ca_error err;
+    enum ca_status st;
     sigset_t set;
     int code;
 
@@ -301,11 +301,13 @@ static int run_run(struct cli *cli)
         return log_usage(cli, "passphrase and requests cannot both come from standard input");
     }
     block_signals(&set);
-    if (tmpl != NULL) st = ca_template_find(tmpl, &spec.tmpl, &err);
+    st = terms_read(cli, &terms, &err);
+    spec.terms = terms.spec;
     if (st == CA_OK) st = cli_open_store(cli, STORE_WRITE, &registry, &err);
     if (st == CA_OK) st = batch_job_create(registry, &spec, &job, &err);
     code = st == CA_OK ? run_job(cli, registry, job, &run_spec, &set) : log_error(cli, &err);
     batch_registry_close(registry);
+    terms_clear(&terms);
     return code;
 }
 
@@ -335,6 +337,7 @@ static const struct command batch_run_command = {
     .path = "certmill batch run",
     .summary = "issue certificates for many requests",
     .synopsis = "--ca N [--template T] [--validity V] --out DIR [--job NAME]\n"
+                "           [--api-passthrough F] [--strict-passthrough] [--blocklist F]\n"
                 "           [--workers N] [--per-file] [--commit-linger MS] INPUT...\n"
                 "  INPUT: a directory of requests, a PEM bundle, .ndjson, or - (standard input)",
     .options = run_options,

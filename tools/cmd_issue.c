@@ -1,8 +1,10 @@
 /* certmill issue: one certificate. */
 #include "tools/cli.h"
 #include "tools/commands.h"
+#include "tools/terms.h"
 
 #include "batch/issue.h"
+#include "engine/notice.h"
 #include "engine/request.h"
 #include "io/file.h"
 
@@ -11,7 +13,7 @@
 static const struct command_option options[] = {
     { "ca", "N", OPTION_REQUIRED, "the issuing CA, by name or ARN", 0 },
     { "csr", "F", OPTION_REQUIRED, "the request, PEM or DER; - is standard input", 0 },
-    { "template", "T", 0, "template, by name or ARN (EndEntityCertificate)", 0 },
+    TERMS_OPTIONS,
     { "validity", "V", 0, "365d, 12mo, 10y, 36h, Value=1,Type=YEARS or a time (365d)", 0 },
     { "not-before", "T", 0, "begin of validity, RFC 3339 (an hour ago)", 0 },
     { "signing-algorithm", "A", 0, "such as SHA256WITHRSA (the CA's own)", 0 },
@@ -20,19 +22,14 @@ static const struct command_option options[] = {
     { NULL, NULL, 0, NULL, 0 },
 };
 
-/* Fills what the options say, except for the request. */
+/* Fills what the options say, except for the request and its terms. */
 static enum ca_status read_spec(struct cli *cli, struct batch_issue *spec, struct ca_error *err)
 {
-    const char *tmpl = opts_value(cli, "template");
     const char *sig_alg = opts_value(cli, "signing-algorithm");
-    enum ca_status st = CA_OK;
 
     spec->ca = opts_value(cli, "ca");
     spec->token = opts_value(cli, "idempotency-token");
-    spec->tmpl = ca_template_default();
-    if (tmpl != NULL) st = ca_template_find(tmpl, &spec->tmpl, err);
-    if (st == CA_OK && sig_alg != NULL) st = ca_sig_alg_by_name(sig_alg, &spec->sig_alg, err);
-    return st;
+    return sig_alg != NULL ? ca_sig_alg_by_name(sig_alg, &spec->sig_alg, err) : CA_OK;
 }
 
 static void append_arn(struct batch_registry *registry, const char *name, const char *serial,
@@ -63,8 +60,10 @@ static enum ca_status print_document(struct batch_registry *registry,
     ca_buf_init(&out, PRINT_MAX);
     ca_buf_printf(&out, "{\"serial\":\"%s\",\"arn\":", serial);
     append_arn(registry, spec->ca, serial, &out);
-    ca_buf_printf(&out, ",\"not_after\":\"%s\",\"replayed\":%s,\"certificate\":", not_after,
+    ca_buf_printf(&out, ",\"not_after\":\"%s\",\"replayed\":%s,\"ignored\":", not_after,
                   issued->replayed ? "true" : "false");
+    ca_ignored_append_json(issued->ignored, &out);
+    ca_buf_append_str(&out, ",\"certificate\":");
     ca_json_append_string(&out, ca_buf_view(&issued->pem));
     ca_buf_append_str(&out, ",\"chain\":");
     if (issued->chain_pem.len > 0) {
@@ -79,6 +78,21 @@ static enum ca_status print_document(struct batch_registry *registry,
     return st;
 }
 
+/* With -v: what the template dropped, and what it does that rules of today advise against. */
+static void tell_remarks(struct cli *cli, const struct batch_issued *issued)
+{
+    if (!cli->verbose) return;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if ((issued->ignored >> bit & 1) != 0)
+            log_notice(cli, "ignored: %s", ca_ignored_name(bit));
+    }
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if ((issued->notices >> bit & 1) != 0 && bit != CA_NOTICE_IGNORED)
+            log_notice(cli, "%s: %s (%s)", ca_notice_code(bit), ca_notice_text(bit),
+                       ca_notice_rule(bit));
+    }
+}
+
 static enum ca_status print_issued(struct cli *cli, struct batch_registry *registry,
                                    const struct batch_issue *spec,
                                    const struct batch_issued *issued, struct ca_error *err)
@@ -89,6 +103,7 @@ static enum ca_status print_issued(struct cli *cli, struct batch_registry *regis
     if (issued->replayed) {
         log_notice(cli, "this token was used before: the same certificate again");
     }
+    tell_remarks(cli, issued);
     if (cli->json) {
         st = print_document(registry, spec, issued, err);
     } else {
@@ -110,6 +125,7 @@ static int run(struct cli *cli)
     struct batch_registry *registry = NULL;
     const char *not_before = opts_value(cli, "not-before");
     struct ca_error err = { .status = CA_OK };
+    struct terms terms;
     struct ca_buf csr;
     enum ca_status st;
 
@@ -117,7 +133,10 @@ static int run(struct cli *cli)
     if (not_before != NULL && ca_time_parse(not_before, &spec.not_before_s, &err) != CA_OK) {
         return log_usage(cli, "--not-before: %s", err.text);
     }
-    st = cli_read_option(cli, "csr", CSR_FILE_MAX, &csr, &err);
+    ca_buf_init(&csr, 0);
+    st = terms_read(cli, &terms, &err);
+    spec.terms = terms.spec;
+    if (st == CA_OK) st = cli_read_option(cli, "csr", CSR_FILE_MAX, &csr, &err);
     spec.csr = ca_buf_view(&csr);
     if (st == CA_OK) st = read_spec(cli, &spec, &err);
     if (st == CA_OK) st = cli_open_store(cli, STORE_WRITE, &registry, &err);
@@ -125,6 +144,7 @@ static int run(struct cli *cli)
     if (st == CA_OK) st = print_issued(cli, registry, &spec, &issued, &err);
     batch_issued_clear(&issued);
     batch_registry_close(registry);
+    terms_clear(&terms);
     ca_buf_clear(&csr);
     if (st == CA_OK) return EXIT_DONE;
     if (ca_status_is_request(st) && err.reason != 0) return log_refusal(cli, &err);
@@ -136,7 +156,8 @@ const struct command cmd_issue = {
     .path = "certmill issue",
     .summary = "issue one certificate, PEM on stdout",
     .synopsis = "--ca N --csr F [--template T] [--validity V] [--not-before T]\n"
-                "           [--signing-algorithm A] [--idempotency-token T] [--chain]",
+                "           [--signing-algorithm A] [--api-passthrough F] [--strict-passthrough]\n"
+                "           [--blocklist F] [--idempotency-token T] [--chain]",
     .options = options,
     .run = run,
 };

@@ -11,6 +11,7 @@ extern const struct command cmd_init;
 extern const struct command cmd_ca;
 extern const struct command cmd_template;
 extern const struct command cmd_issue;
+extern const struct command cmd_explain;
 extern const struct command cmd_batch;
 extern const struct command cmd_cert;
 extern const struct command cmd_store;

@@ -114,6 +114,7 @@ static enum ca_status show_ca(struct ca_bytes value, struct ca_buf *out, struct 
     put_signed(out, "restorable_until_ms", row.restorable_until_ms);
     put_number(out, "generation", row.generation);
     put_number(out, "scope", row.scope);
+    put_number(out, "scope_used", row.scope_used);
     put_text(out, "config", row.config);
     put_text(out, "revocation", row.revocation);
     put_text(out, "tags", row.tags);
@@ -202,6 +203,9 @@ static enum ca_status show_job(struct ca_bytes value, struct ca_buf *out, struct
     put_number(out, "certs_length", row.out_lengths[0]);
     put_number(out, "results_length", row.out_lengths[1]);
     put_number(out, "rejected_length", row.out_lengths[2]);
+    put_number(out, "notices", row.notices);
+    put_number(out, "duplicate_keys", row.duplicate_keys);
+    put_number(out, "known_keys", row.known_keys);
     put_text(out, "summary", row.summary);
     return CA_OK;
 }
@@ -242,6 +246,8 @@ static enum ca_status show_result(struct ca_bytes key, struct ca_bytes value, st
     if (st == CA_OK) st = show_ordinal_key(key, out, err);
     if (st != CA_OK) return st;
     put_number(out, "status", row.status);
+    if (row.ignored != 0) put_number(out, "ignored", row.ignored);
+    if (row.warnings != 0) put_number(out, "warnings", row.warnings);
     if (!row.id_is_null) put_text(out, "id", row.id);
     if (row.status != SCHEMA_RESULT_REJECTED) {
         put_hex(out, "serial", ca_bytes_of(row.serial, sizeof(row.serial)));
@@ -270,6 +276,17 @@ static enum ca_status show_id(struct ca_bytes key, struct ca_bytes value, struct
     return CA_OK;
 }
 
+static enum ca_status show_known(struct ca_bytes value, struct ca_buf *out, struct ca_error *err)
+{
+    struct schema_known row;
+    enum ca_status st = schema_decode_known(value, &row, err);
+
+    if (st != CA_OK) return st;
+    put_number(out, "ca", row.ca);
+    put_hex(out, "serial", ca_bytes_of(row.serial, sizeof(row.serial)));
+    return CA_OK;
+}
+
 static enum ca_status show_row(enum store_table table, struct ca_bytes key, struct ca_bytes value,
                                struct ca_buf *out, struct ca_error *err)
 {
@@ -290,6 +307,7 @@ static enum ca_status show_row(enum store_table table, struct ca_bytes key, stru
     case STORE_INPUT: return show_input(key, value, out, err);
     case STORE_ID: return show_id(key, value, out, err);
     case STORE_RESULT: return show_result(key, value, out, err);
+    case STORE_KNOWN: return show_known(value, out, err);
     case STORE_PROFILE:         /* a frozen template; the engine reads it */
     case STORE_CERT_FOREIGN:    /* hexadecimal only */
     case STORE_REVOKED:
@@ -297,7 +315,6 @@ static enum ca_status show_row(enum store_table table, struct ca_bytes key, stru
     case STORE_CRL:
     case STORE_SUCCESSOR:
     case STORE_AUDIT:
-    case STORE_KNOWN:
     case STORE_TABLE_COUNT: break;
     }
     return CA_OK;

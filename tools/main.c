@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 static const struct command *const commands[] = {
-    &cmd_init,  &cmd_ca,   &cmd_template, &cmd_issue,
-    &cmd_batch, &cmd_cert, &cmd_store,    &cmd_verify,
+    &cmd_init,    &cmd_ca,    &cmd_template, &cmd_issue, &cmd_explain,
+    &cmd_batch,   &cmd_cert,  &cmd_store,    &cmd_verify,
     NULL,
 };
 

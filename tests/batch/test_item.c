@@ -96,6 +96,28 @@ static void each_shape_gives_the_octets_of_the_request(void **state)
     }
 }
 
+static void a_line_brings_its_names_and_its_api_passthrough(void **state)
+{
+    struct fixture *f = *state;
+    struct ca_error err;
+    struct batch_item *item =
+        add(f, INGEST_LINE,
+            ca_bytes_str("{\"subject\":{\"CommonName\":\"x\"},\"csr\":\"MAMCAQU=\","
+                         "\"san\":[\"DNS:a\"],\"api_passthrough\":{ }}"),
+            "");
+
+    assert_int_equal(batch_item_decode(f->chunk, item, &err), CA_OK);
+    assert_true(ca_bytes_equal(item->line_subject, ca_bytes_str("{\"CommonName\":\"x\"}")));
+    assert_true(ca_bytes_equal(item->line_san, ca_bytes_str("[\"DNS:a\"]")));
+    assert_true(ca_bytes_equal(item->line_api, ca_bytes_str("{ }")));
+    assert_int_equal(reason_of(f, INGEST_LINE, "{\"csr\":\"MAMCAQU=\",\"san\":1}"),
+                     CA_REASON_BAD_MEMBER);
+    /* A file has no line. */
+    item = add(f, INGEST_FILE, ca_bytes_str(PEM_OF("MAMCAQU=")), "");
+    assert_int_equal(batch_item_decode(f->chunk, item, &err), CA_OK);
+    assert_int_equal(item->line_subject.len + item->line_san.len + item->line_api.len, 0);
+}
+
 static void each_bad_shape_has_its_reason(void **state)
 {
     struct fixture *f = *state;
@@ -181,6 +203,46 @@ static void records_stay_where_they_are_while_a_chunk_fills(void **state)
     }
 }
 
+static void a_reset_chunk_forgets_its_arena_and_keeps_its_memory(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *first = ca_arena_take(&f->chunk->arena, 100);
+
+    assert_non_null(first);
+    f->chunk->notices = 1;
+    f->chunk->discarded = 2;
+    batch_chunk_reset(f->chunk, &f->plan, 1, 7);
+    assert_int_equal(f->chunk->arena.used, 0);
+    assert_ptr_equal(ca_arena_take(&f->chunk->arena, 100), first);
+    assert_int_equal(f->chunk->notices, 0);
+    assert_int_equal(f->chunk->discarded, 0);
+    assert_null(ca_arena_take(&f->chunk->arena, BATCH_CHUNK_ARENA_MAX));
+}
+
+static void what_was_ignored_and_warned_of_goes_into_the_result(void **state)
+{
+    struct fixture *f = *state;
+    struct schema_result result;
+    struct batch_item *item = add(f, INGEST_FILE, ca_bytes_str("x"), "x");
+
+    item->serial.len = SCHEMA_SERIAL_LEN;
+    item->contents.ignored = 5;
+    item->warnings = SCHEMA_WARNING_KNOWN_KEY;
+    batch_item_result(f->chunk, item, &result);
+    assert_int_equal(result.status, SCHEMA_RESULT_ISSUED);
+    assert_true(result.ignored == 5);
+    assert_int_equal(result.warnings, SCHEMA_WARNING_KNOWN_KEY);
+    /* Nothing is dropped of a request that gets nothing, but for what it was refused for. */
+    ca_buf_append_str(&f->chunk->details, "why");
+    item->refused = true;
+    item->reason = CA_REASON_BAD_SIGNATURE;
+    batch_item_result(f->chunk, item, &result);
+    assert_true(result.ignored == 0);
+    item->reason = CA_REASON_PASSTHROUGH_IGNORED;
+    batch_item_result(f->chunk, item, &result);
+    assert_true(result.ignored == 5);
+}
+
 static void dear_keys_and_first_chunks_get_fewer_requests(void **state)
 {
     (void)state;
@@ -224,6 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_shape_gives_the_octets_of_the_request, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_line_brings_its_names_and_its_api_passthrough, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(each_bad_shape_has_its_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_longer_than_32_kib_is_refused_at_the_octet,
                                         setup, teardown),
@@ -231,6 +295,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(records_stay_where_they_are_while_a_chunk_fills, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_reset_chunk_forgets_its_arena_and_keeps_its_memory,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_ignored_and_warned_of_goes_into_the_result,
+                                        setup, teardown),
         cmocka_unit_test(dear_keys_and_first_chunks_get_fewer_requests),
         cmocka_unit_test_setup_teardown(a_refused_record_is_kept_up_to_16_kib, setup, teardown),
     };

@@ -41,7 +41,7 @@ static int setup(void **state)
 /* A certificate of CA "sub" that lives so many days; its serial in hex. */
 static void issue(struct store_fixture *f, const char *name, int days, char serial[41])
 {
-    struct batch_issue spec = { .ca = "sub", .tmpl = ca_template_default(),
+    struct batch_issue spec = { .ca = "sub",
                                 .validity = { .type = CA_VALIDITY_DAYS, .value = days } };
     struct batch_issued issued;
     struct ca_buf csr;

@@ -106,6 +106,26 @@ static void an_encrypted_key_asks_for_the_passphrase_once(void **state)
     assert_refused(load(f, "root", false), &f->err, "wrong-passphrase");
 }
 
+static void what_the_public_half_says_needs_no_passphrase(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_issuer *issuer = NULL;
+
+    store_fixture_create(f, "root", true);
+    store_fixture_activate(f, "root", NULL);
+    assert_int_equal(store_fixture_reopen(f, STORE_READ), CA_OK);
+    f->asked = 0;
+    assert_int_equal(batch_issuer_load_public(f->registry, "root", false, &issuer, &f->err),
+                     CA_OK);
+    assert_int_equal(f->asked, 0);
+    assert_null(issuer->key);
+    assert_non_null(issuer->issuer);
+    assert_int_equal(issuer->key_alg, CA_KEY_EC_P256);
+    batch_issuer_free(issuer);
+    assert_refused(batch_issuer_load_public(f->registry, "other", false, &issuer, &f->err),
+                   &f->err, "no-such-ca");
+}
+
 /* ---- Key files that are not as they should be (T29) ---- */
 
 static void a_key_file_that_others_may_touch_is_refused(void **state)
@@ -323,6 +343,7 @@ int main(void)
         PLAIN(a_root_that_signs_itself_needs_no_certificate),
         PLAIN(a_subordinate_does_not_sign_itself),
         ENCRYPTED(an_encrypted_key_asks_for_the_passphrase_once),
+        ENCRYPTED(what_the_public_half_says_needs_no_passphrase),
         PLAIN(a_key_file_that_others_may_touch_is_refused),
         PLAIN(a_key_directory_that_others_may_write_to_is_refused),
         PLAIN(a_key_file_that_is_no_regular_file_is_refused),

@@ -2,6 +2,7 @@
 #include "batch/registry_job.h"
 
 #include "batch/job_args.h"
+#include "io/file.h"
 #include "tests/support/job_fixture.h"
 
 #include <setjmp.h>
@@ -197,7 +198,7 @@ static void a_pile_of_requests_makes_no_pile_of_cas(void **state)
         struct job_fixture_spec ask;
 
         job_fixture_ask(f, "cas", "-", &ask);
-        assert_int_equal(ca_template_find(templates[i], &ask.spec.tmpl, NULL), CA_OK);
+        ask.spec.terms.tmpl = templates[i];
         assert_refused(batch_job_create(f->registry, &ask.spec, &job, &f->err), &f->err,
                        "ca-template");
     }
@@ -341,15 +342,15 @@ static void the_default_validity_is_a_year_and_less_where_there_is_a_cap(void **
 {
     struct store_fixture *f = *state;
     struct job_fixture_spec ask;
-    struct ca_template capped = *ca_template_default();
     struct batch_job *job = create(f, NULL);
 
     assert_int_equal(job->validity.type, CA_VALIDITY_DAYS);
     assert_int_equal(job->validity.value, 365);
     batch_job_free(job);
-    capped.max_validity_days = 90;
     job_fixture_ask(f, NULL, "-", &ask);
-    ask.spec.tmpl = &capped;
+    ask.spec.terms.tmpl_json = ca_bytes_str("{\"name\":\"capped\","
+                                            "\"base\":\"EndEntityCertificate/V1\","
+                                            "\"validity\":{\"max\":\"90d\"}}");
     assert_int_equal(batch_job_create(f->registry, &ask.spec, &job, &f->err), CA_OK);
     assert_int_equal(job->validity.value, 90);
     batch_job_free(job);
@@ -520,7 +521,8 @@ static void a_stopped_job_comes_back_as_it_was(void **state)
     assert_string_equal(again->ca, "sub");
     assert_string_equal(again->out_dir, job->out_dir);
     assert_string_equal(again->inputs[0], "-");
-    assert_ptr_equal(again->tmpl, ca_template_default());
+    assert_ptr_equal(again->terms->tmpl, ca_template_default());
+    assert_string_equal(again->tmpl_name, "EndEntityCertificate");
     assert_int_equal(again->row.state, SCHEMA_JOB_RUNNING);
     assert_int_equal(again->row.done, 70);
     assert_int_equal(again->row.out_done, 64);
@@ -597,6 +599,131 @@ static void a_job_whose_certificates_would_be_others_is_refused(void **state)
     batch_job_free(job);
 }
 
+/* ---- terms ---- */
+
+static const char own_template[] =
+    "{ \"name\": \"gadget\", \"comment\": \"ours\", \"base\": "
+    "\"EndEntityCertificate_APIPassthrough/V1\", \"duplicate_keys\": { \"run\": \"reject\" } }";
+static const char own_api[] =
+    "{ \"Subject\": { \"Organization\": \"B\\u00fccher & Co\", \"Country\": \"DE\" } }";
+
+static void write_blocklist(const struct store_fixture *f, const char *hash, char path[512])
+{
+    (void)snprintf(path, 512, "%s/blocked", f->root);
+    assert_int_equal(file_write(path, 0600, ca_bytes_str(hash), NULL), CA_OK);
+}
+
+static struct batch_job *create_with_terms(struct store_fixture *f, const char *blocklist)
+{
+    struct job_fixture_spec ask;
+    struct batch_job *job = NULL;
+
+    job_fixture_ask(f, "fleet", "-", &ask);
+    ask.spec.terms = (struct batch_terms_spec){
+        .tmpl_json = ca_bytes_str(own_template), .api_json = ca_bytes_str(own_api),
+        .blocklist = blocklist, .strict = true,
+    };
+    if (batch_job_create(f->registry, &ask.spec, &job, &f->err) != CA_OK)
+        fail_msg("create: %s", f->err.text);
+    return job;
+}
+
+static void a_resumed_job_has_the_terms_it_began_with(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_job *job, *again = NULL;
+    char blocklist[512];
+
+    write_blocklist(f, "# none\n00112233445566778899aabbccddeeff\n", blocklist);
+    job = create_with_terms(f, blocklist);
+    assert_string_equal(job->tmpl_name, "gadget");
+    leave_in_state(f, job, SCHEMA_JOB_INTERRUPTED);
+    assert_int_equal(batch_job_load(f->registry, "fleet", NULL, &again, &f->err), CA_OK);
+    assert_memory_equal(again->profile_hash, job->profile_hash, SCHEMA_HASH_LEN);
+    assert_string_equal(again->tmpl_name, "gadget");
+    assert_true(ca_bytes_equal(again->terms->tmpl->source, job->terms->tmpl->source));
+    assert_int_equal(again->terms->tmpl->keys_in_run, CA_KEYS_REJECT);
+    assert_true(ca_bytes_equal(ca_buf_view(&again->terms->api_json),
+                               ca_buf_view(&job->terms->api_json)));
+    assert_int_equal(ca_blocklist_count(again->terms->blocklist), 1);
+    assert_true(again->terms->strict);
+    batch_job_free(again);
+    batch_job_free(job);
+}
+
+static void a_blocklist_that_changed_or_went_stops_a_resume(void **state)
+{
+    struct store_fixture *f = *state;
+    struct batch_job *job, *again = NULL;
+    char blocklist[512];
+
+    write_blocklist(f, "00112233445566778899aabbccddeeff\n", blocklist);
+    job = create_with_terms(f, blocklist);
+    leave_in_state(f, job, SCHEMA_JOB_INTERRUPTED);
+    write_blocklist(f, "00112233445566778899aabbccddeefe\n", blocklist);
+    assert_refused(batch_job_load(f->registry, "fleet", NULL, &again, &f->err), &f->err,
+                   "profile-changed");
+    assert_non_null(strstr(f->err.hint, "blocklist"));
+    assert_int_equal(unlink(blocklist), 0);
+    assert_int_equal(batch_job_load(f->registry, "fleet", NULL, &again, &f->err), CA_IO);
+    assert_non_null(strstr(f->err.text, "blocked"));
+    write_blocklist(f, "# what it says counts\n00112233445566778899aabbccddeeff\n", blocklist);
+    assert_int_equal(batch_job_load(f->registry, "fleet", NULL, &again, &f->err), CA_OK);
+    batch_job_free(again);
+    batch_job_free(job);
+}
+
+static void terms_that_cannot_be_used_leave_no_job(void **state)
+{
+    static const struct { const char *tmpl, *json, *api; } bad[] = {
+        { "NoSuchTemplate", NULL, NULL }, { NULL, "{\"name\":\"x\"}", NULL },
+        { NULL, NULL, "{\"Subject\":{\"Planet\":\"Earth\"}}" }, { NULL, NULL, "[" },
+    };
+    struct store_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct job_fixture_spec ask;
+        struct batch_job *job = NULL;
+
+        job_fixture_ask(f, "fleet", "-", &ask);
+        ask.spec.terms.tmpl = bad[i].tmpl;
+        if (bad[i].json != NULL) ask.spec.terms.tmpl_json = ca_bytes_str(bad[i].json);
+        if (bad[i].api != NULL) ask.spec.terms.api_json = ca_bytes_str(bad[i].api);
+        assert_true(ca_status_is_request(batch_job_create(f->registry, &ask.spec, &job, &f->err)));
+        assert_null(job);
+    }
+    assert_int_equal(rows(f, STORE_JOB), 0);
+}
+
+static void a_job_is_described_with_its_terms(void **state)
+{
+    struct store_fixture *f = *state;
+    char blocklist[512], *path;
+    json_t *text, *subject;
+
+    write_blocklist(f, "00112233445566778899aabbccddeeff\n", blocklist);
+    path = realpath(blocklist, NULL);
+    batch_job_free(create_with_terms(f, blocklist));
+    text = describe(f, "fleet");
+    assert_string_equal(text_of(text, "template"), "gadget");
+    assert_string_equal(text_of(json_object_get(text, "template_source"), "base"),
+                        "EndEntityCertificate_APIPassthrough/V1");
+    subject = json_object_get(json_object_get(text, "api_passthrough"), "Subject");
+    assert_string_equal(text_of(subject, "Organization"), "B\xc3\xbc" "cher & Co");
+    assert_true(json_is_true(json_object_get(text, "strict_passthrough")));
+    assert_string_equal(text_of(text, "blocklist"), path);
+    json_decref(text);
+    free(path);
+    batch_job_free(create(f, "plain"));
+    text = describe(f, "plain");
+    assert_string_equal(text_of(text, "template"), "EndEntityCertificate");
+    assert_true(json_is_null(json_object_get(text, "template_source")));
+    assert_true(json_is_null(json_object_get(text, "api_passthrough")));
+    assert_true(json_is_false(json_object_get(text, "strict_passthrough")));
+    assert_true(json_is_null(json_object_get(text, "blocklist")));
+    json_decref(text);
+}
+
 static void a_job_taken_up_too_late_for_its_ca_is_refused(void **state)
 {
     struct store_fixture *f = *state;
@@ -663,6 +790,14 @@ static void arguments_that_encode_did_not_write_are_refused(void **state)
         "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[1],\"per_file\":true}",
         "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[\"-\"],\"per_file\":true,"
         "\"more\":1}",
+        "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[\"-\"],\"per_file\":true,"
+        "\"api_passthrough\":\"{}\"}",
+        "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[\"-\"],\"per_file\":true,"
+        "\"template_source\":[]}",
+        "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[\"-\"],\"per_file\":true,"
+        "\"blocklist\":1}",
+        "{\"ca\":\"a\",\"template\":\"b\",\"validity\":\"1d\",\"inputs\":[\"-\"],\"per_file\":true,"
+        "\"strict_passthrough\":1}",
     };
     struct batch_job_args args;
     struct ca_error err;
@@ -703,6 +838,10 @@ int main(void)
         job_test(in_another_directory_the_outputs_begin_anew),
         job_test(an_ended_job_is_not_taken_up_again),
         job_test(a_job_whose_certificates_would_be_others_is_refused),
+        job_test(a_resumed_job_has_the_terms_it_began_with),
+        job_test(a_blocklist_that_changed_or_went_stops_a_resume),
+        job_test(terms_that_cannot_be_used_leave_no_job),
+        job_test(a_job_is_described_with_its_terms),
         job_test(a_job_taken_up_too_late_for_its_ca_is_refused),
         job_test(a_row_that_moved_between_load_and_lock_is_noticed),
         job_test(a_completed_job_is_described_with_its_counts),

@@ -107,6 +107,111 @@ static void a_refused_line_keeps_its_members_and_loses_our_old_ones(void **state
     json_decref(line);
 }
 
+static void assert_names(const json_t *object, const char *name, const char *const *wanted,
+                         size_t count)
+{
+    const json_t *list = json_object_get(object, name);
+
+    assert_true(json_is_array(list));
+    assert_int_equal(json_array_size(list), count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(json_string_value(json_array_get(list, i)), wanted[i]);
+}
+
+static void what_was_ignored_or_is_odd_stands_in_the_line_and_nothing_where_there_is_none(
+    void **state)
+{
+    static const char *const ignored[] = { "csr.keyUsage", "manifest.san" };
+    static const char *const warnings[] = { "duplicate-key", "known-key" };
+    struct report *r = *state;
+    struct schema_result result = {
+        .status = SCHEMA_RESULT_ISSUED, .id_is_null = true,
+        .ignored = CA_IGNORED_BIT(CSR_KEY_USAGE) | CA_IGNORED_BIT(LINE_SAN),
+        .warnings = SCHEMA_WARNING_DUPLICATE_KEY | SCHEMA_WARNING_KNOWN_KEY,
+    };
+    json_t *line;
+
+    report(r, 1, &result, 0, ca_bytes_str("DER"));
+    line = read_line(r, OUTBOX_RESULTS);
+    assert_names(line, "ignored", ignored, 2);
+    assert_names(line, "warnings", warnings, 2);
+    json_decref(line);
+    result.ignored = 0;
+    result.warnings = SCHEMA_WARNING_KNOWN_KEY;
+    report(r, 1, &result, 0, ca_bytes_str("DER"));
+    line = read_line(r, OUTBOX_RESULTS);
+    assert_null(json_object_get(line, "ignored"));
+    assert_names(line, "warnings", warnings + 1, 1);
+    json_decref(line);
+    result.warnings = 0;
+    report(r, 1, &result, 0, ca_bytes_str("DER"));
+    line = read_line(r, OUTBOX_RESULTS);
+    assert_null(json_object_get(line, "warnings"));
+    json_decref(line);
+}
+
+/* A refused line is an input again once it is mended: what it asked for beside its request stays,
+ * and what was said about it goes. */
+static void a_refused_line_keeps_subject_san_and_api_passthrough_word_for_word(void **state)
+{
+    static const char *const ignored[] = { "csr.keyUsage" };
+    struct report *r = *state;
+    struct schema_result result = {
+        .status = SCHEMA_RESULT_REJECTED, .id = ca_bytes_str("d"),
+        .reason = CA_REASON_PASSTHROUGH_IGNORED, .ignored = CA_IGNORED_BIT(CSR_KEY_USAGE),
+        .detail = ca_bytes_str("no"), .record_kind = SCHEMA_RECORD_LINE,
+        .record = ca_bytes_str("{\"ignored\":[\"csr.other\"],\"warnings\":[\"known-key\"],"
+                               "\"id\":\"d\",\"csr\":\"A\","
+                               "\"subject\": {\"CommonName\" : \"\\u00e9\"},"
+                               "\"san\":[ \"DNS:a\" ],\"api_passthrough\":{\"Extensions\":{}}}"),
+    };
+    const char *text;
+    json_t *line;
+
+    report(r, 3, &result, 0, ca_bytes_of(NULL, 0));
+    line = read_line(r, OUTBOX_REJECTED);
+    assert_names(line, "ignored", ignored, 1);
+    assert_null(json_object_get(line, "warnings"));
+    assert_int_equal(json_object_size(line), 11);
+    json_decref(line);
+    ca_buf_append_u8(&r->out[OUTBOX_REJECTED], 0);
+    text = (const char *)r->out[OUTBOX_REJECTED].data;
+    assert_non_null(strstr(text, "\"subject\":{\"CommonName\" : \"\\u00e9\"}"));
+    assert_non_null(strstr(text, "\"san\":[ \"DNS:a\" ]"));
+    assert_non_null(strstr(text, "\"api_passthrough\":{\"Extensions\":{}}"));
+    line = read_line(r, OUTBOX_RESULTS);
+    assert_names(line, "ignored", ignored, 1);
+    json_decref(line);
+}
+
+static void a_summary_has_the_notices_that_it_was_given_and_an_empty_list_otherwise(void **state)
+{
+    static const struct batch_totals totals = { 0 };
+    struct batch_summary summary = {
+        .job = "j", .state = "completed", .certmill_version = "1", .io = "plain",
+        .io_why_plain = "", .totals = &totals, .ca = "c", .tmpl = "t", .out_dir = "/o",
+    };
+    struct ca_buf out;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        json_t *object, *notices;
+
+        ca_buf_init(&out, 65536);
+        if (i == 1) summary.notices = ca_bytes_str("[{\"code\":\"x\",\"count\":2}]");
+        batch_report_summary(&summary, &out);
+        object = json_loadb((const char *)out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
+        notices = json_object_get(object, "notices");
+        assert_true(json_is_array(notices));
+        assert_int_equal(json_array_size(notices), i);
+        if (i == 1)
+            assert_int_equal(
+                json_integer_value(json_object_get(json_array_get(notices, 0), "count")), 2);
+        json_decref(object);
+        ca_buf_clear(&out);
+    }
+}
+
 /* T9: what a request holds is data, whatever it looks like. */
 static void a_refused_line_cannot_speak_for_us(void **state)
 {
@@ -179,6 +284,12 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_refused_line_keeps_its_members_and_loses_our_old_ones,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_was_ignored_or_is_odd_stands_in_the_line_and_nothing_where_there_is_none, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(
+            a_refused_line_keeps_subject_san_and_api_passthrough_word_for_word, setup, teardown),
+        cmocka_unit_test(a_summary_has_the_notices_that_it_was_given_and_an_empty_list_otherwise),
         cmocka_unit_test_setup_teardown(a_refused_line_cannot_speak_for_us, setup, teardown),
         cmocka_unit_test_setup_teardown(every_line_is_json_whatever_a_request_holds, setup,
                                         teardown),

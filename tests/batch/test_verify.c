@@ -22,6 +22,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509.h>
+
 #define ASKED 12            /* requests of the job, every fourth with a broken signature */
 #define ISSUED 9
 #define CERTIFICATES (ISSUED + 3)       /* root, subordinate and a single issue beside them */
@@ -56,7 +58,7 @@ static void expect(struct store_fixture *f, bool deep, unsigned count, const cha
 
 static int setup(void **state)
 {
-    struct batch_issue spec = { .ca = "sub", .tmpl = ca_template_default() };
+    struct batch_issue spec = { .ca = "sub" };
     struct store_fixture *f;
     struct batch_issued issued;
     struct ca_buf csr;
@@ -562,6 +564,78 @@ static void a_revocation_of_nothing_or_another_scope_is_found(void **state)
     expect(f, false, 3, "a key of revoked has 5 octets");
 }
 
+static void a_scope_that_the_ca_never_opened_is_found(void **state)
+{
+    struct store_fixture *f = *state;
+    struct plant p;
+
+    begin(f, &p);
+    p.row.scope = 3;
+    put_cert(&p);
+    end(&p);
+    expect(f, false, 1, "it is of CRL scope 3, but CA 2 has opened 0");
+}
+
+/* ---- known keys ---- */
+
+/* What identifies an EC key: the first half of SHA-256 over its point's x coordinate. */
+static void known_hash(struct ca_bytes der, uint8_t hash[SCHEMA_KNOWN_LEN])
+{
+    const unsigned char *at = der.data;
+    X509 *cert = d2i_X509(NULL, &at, (long)der.len);
+    const ASN1_BIT_STRING *point;
+    uint8_t digest[32];
+
+    assert_non_null(cert);
+    point = X509_get0_pubkey_bitstr(cert);
+    assert_int_equal(ASN1_STRING_length(point), 65);
+    assert_int_equal(EVP_Digest(ASN1_STRING_get0_data(point) + 1, 32, digest, NULL, EVP_sha256(),
+                                NULL), 1);
+    memcpy(hash, digest, SCHEMA_KNOWN_LEN);
+    X509_free(cert);
+}
+
+static void put_known(struct plant *p, const uint8_t hash[SCHEMA_KNOWN_LEN],
+                      const uint8_t serial[SCHEMA_SERIAL_LEN])
+{
+    struct schema_known row = { .ca = p->ca };
+    struct schema_key key;
+    struct ca_buf value;
+
+    memcpy(row.serial, serial, sizeof(row.serial));
+    ca_buf_init(&value, 1024);
+    schema_encode_known(&row, &value);
+    put(p, STORE_KNOWN, schema_key_known(&key, hash), ca_buf_view(&value));
+    ca_buf_clear(&value);
+}
+
+static void a_known_key_of_no_or_another_certificate_is_found(void **state)
+{
+    static const uint8_t nobody[SCHEMA_SERIAL_LEN] = { 1 };
+    struct store_fixture *f = *state;
+    struct batch_verify_report report;
+    uint8_t hash[SCHEMA_KNOWN_LEN];
+    struct plant p;
+
+    begin(f, &p);
+    known_hash(p.row.der, hash);
+    put_known(&p, hash, p.serial);
+    end(&p);
+    assert_int_equal(batch_verify(f->registry, true, NULL, NULL, &report, &f->err), CA_OK);
+    begin(f, &p);
+    hash[15] ^= 1;
+    put_known(&p, hash, p.serial);
+    hash[0] ^= 1;
+    put_known(&p, hash, nobody);
+    put(&p, STORE_KNOWN, ca_bytes_str("short"), ca_bytes_str("r"));
+    put(&p, STORE_KNOWN, ca_bytes_str("sixteen octets.."), ca_bytes_str("r"));
+    end(&p);
+    expect(f, false, 4, "has another key");
+    expect(f, false, 4, "there is no certificate 0100");
+    expect(f, false, 4, "a key of known has 5 octets");
+    expect(f, false, 4, "table known");
+}
+
 /* ---- jobs ---- */
 
 static void a_job_that_counts_other_results_is_found(void **state)
@@ -1062,6 +1136,8 @@ int main(void)
         verify_test(a_certificate_of_another_place_is_found_from_both_sides),
         verify_test(a_certificate_of_a_job_that_does_not_exist_is_found),
         verify_test(a_revocation_of_nothing_or_another_scope_is_found),
+        verify_test(a_scope_that_the_ca_never_opened_is_found),
+        verify_test(a_known_key_of_no_or_another_certificate_is_found),
         verify_test(a_job_that_counts_other_results_is_found),
         verify_test(more_results_than_committed_are_found),
         verify_test(more_committed_than_results_are_found),

@@ -7,7 +7,7 @@ need jq
 # Nothing asked: the commands, on stderr, as a wrong command line.
 expect 2 certmill
 silent out
-says err "commands: init, ca, template, issue, batch, cert, store, verify"
+says err "commands: init, ca, template, issue, explain, batch, cert, store, verify"
 
 # Help is a result, at every level, and it needs no store and no operands.
 expect 0 certmill --help

@@ -2,7 +2,9 @@
  * OpenSSL's object table and encoder are the second opinion on OIDs. */
 #include "engine/alg.h"
 
+#include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +45,20 @@ static const struct {
     { CA_SIG_ED25519, "ED25519", NID_ED25519, CA_DIGEST_NONE, false },
 };
 
+/* Of requests only. PSS has no NID of its own for each: OpenSSL writes the parameters. */
+static const struct {
+    enum ca_sig_alg alg;
+    const char *name;
+    enum ca_digest_alg digest;
+    enum ca_key_kind kind;
+} requests_only[] = {
+    { CA_SIG_RSA_PSS_SHA256, "SHA256WITHRSAANDMGF1", CA_DIGEST_SHA256, CA_KEY_KIND_RSA },
+    { CA_SIG_RSA_PSS_SHA384, "SHA384WITHRSAANDMGF1", CA_DIGEST_SHA384, CA_KEY_KIND_RSA },
+    { CA_SIG_RSA_PSS_SHA512, "SHA512WITHRSAANDMGF1", CA_DIGEST_SHA512, CA_KEY_KIND_RSA },
+    { CA_SIG_ED448, "ED448", CA_DIGEST_NONE, CA_KEY_KIND_ED448 },
+};
+
+#define REQUESTS_ONLY (sizeof(requests_only) / sizeof(requests_only[0]))
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 #define SIGS (sizeof(sigs) / sizeof(sigs[0]))
 
@@ -115,7 +131,7 @@ static void ml_dsa_is_refused_with_the_version_that_it_needs_and_the_one_in_use(
 
 static void numbers_that_no_row_of_ours_has_are_answered_with_nothing(void **state)
 {
-    static const int numbers[] = { 0, 8, 1000, -1 };
+    static const int numbers[] = { 0, CA_SIG_ALG_COUNT, 1000, -1 };
 
     (void)state;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -156,6 +172,44 @@ static void signature_algorithms_have_the_der_that_openssl_writes(void **state)
     }
 }
 
+/* RFC 4055 3.1, and RFC 8410 3 for Ed448: as OpenSSL writes them when it signs. */
+static void algorithms_of_requests_have_the_der_that_openssl_writes(void **state)
+{
+    static const char *const digests[] = { "SHA256", "SHA384", "SHA512", NULL };
+
+    (void)state;
+    for (size_t i = 0; i < REQUESTS_ONLY; i++) {
+        bool rsa = requests_only[i].kind == CA_KEY_KIND_RSA;
+        EVP_PKEY *key = rsa ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
+                            : EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        EVP_PKEY_CTX *pkey_ctx = NULL;
+        X509_REQ *req = X509_REQ_new();
+        const X509_ALGOR *algor = NULL;
+        struct ca_bytes ours = ca_sig_alg_der(requests_only[i].alg);
+        unsigned char *der = NULL;
+        int len;
+
+        assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
+        assert_int_equal(EVP_DigestSignInit_ex(ctx, &pkey_ctx, digests[i], NULL, NULL, key, NULL),
+                         1);
+        if (rsa) {
+            assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING), 1);
+            assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, RSA_PSS_SALTLEN_DIGEST),
+                             1);
+        }
+        assert_true(X509_REQ_sign_ctx(req, ctx) > 0);
+        X509_REQ_get0_signature(req, NULL, &algor);
+        len = i2d_X509_ALGOR(algor, &der);
+        assert_int_equal(ours.len, len);
+        assert_memory_equal(ours.data, der, ours.len);
+        OPENSSL_free(der);
+        X509_REQ_free(req);
+        EVP_MD_CTX_free(ctx);
+        EVP_PKEY_free(key);
+    }
+}
+
 static void signature_oids_lead_back_to_their_algorithm(void **state)
 {
     const ASN1_OBJECT *pss = OBJ_nid2obj(NID_rsassaPss);
@@ -172,6 +226,53 @@ static void signature_oids_lead_back_to_their_algorithm(void **state)
     assert_int_equal(ca_sig_alg_by_oid(ca_bytes_of(OBJ_get0_data(pss), OBJ_length(pss))),
                      CA_SIG_ALG_NONE);
     assert_int_equal(ca_sig_alg_by_oid(ca_bytes_of(NULL, 0)), CA_SIG_ALG_NONE);
+    assert_int_equal(ca_sig_alg_by_oid(ca_bytes_of("\x2b\x65\x71", 3)), CA_SIG_ED448);
+}
+
+/* RFC 4055 3.1 leaves hash, mask and salt free; we do not. */
+static void pss_is_known_by_parameters_that_agree(void **state)
+{
+    (void)state;
+    for (int hash = CA_DIGEST_NONE; hash <= CA_DIGEST_SHA512; hash++) {
+        for (int mgf1 = CA_DIGEST_NONE; mgf1 <= CA_DIGEST_SHA512; mgf1++) {
+            for (uint32_t salt = 0; salt < 300; salt++) {
+                enum ca_sig_alg alg = ca_sig_alg_by_pss((enum ca_digest_alg)hash,
+                                                        (enum ca_digest_alg)mgf1, salt);
+                bool ours = hash == mgf1 && ((hash == CA_DIGEST_SHA256 && salt == 32) ||
+                                             (hash == CA_DIGEST_SHA384 && salt == 48) ||
+                                             (hash == CA_DIGEST_SHA512 && salt == 64));
+
+                assert_int_equal(alg != CA_SIG_ALG_NONE, ours);
+                if (ours) assert_int_equal(ca_sig_alg_digest(alg), hash);
+            }
+        }
+    }
+}
+
+static void no_ca_is_offered_what_is_of_requests_only(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < REQUESTS_ONLY; i++) {
+        enum ca_sig_alg alg = CA_SIG_ALG_NONE;
+        struct ca_error err = { 0 };
+
+        assert_string_equal(ca_sig_alg_name(requests_only[i].alg), requests_only[i].name);
+        assert_int_equal(ca_sig_alg_digest(requests_only[i].alg), requests_only[i].digest);
+        assert_int_equal(ca_sig_alg_by_name(requests_only[i].name, &alg, &err), CA_REFUSED);
+        assert_string_equal(err.name, "signing-algorithm");
+        assert_null(strstr(err.text, "MGF1,"));
+        assert_null(strstr(err.text, "ED448,"));
+        for (int kind = CA_KEY_KIND_NONE; kind < CA_KEY_KIND_COUNT; kind++) {
+            assert_int_equal(ca_sig_alg_fits_kind(requests_only[i].alg, (enum ca_key_kind)kind),
+                             kind == (int)requests_only[i].kind);
+        }
+        for (size_t k = 0; k < KEYS; k++) {
+            assert_int_equal(ca_sig_alg_check(requests_only[i].alg, keys[k].alg, &err),
+                             CA_REFUSED);
+            assert_non_null(strstr(err.text, requests_only[i].name));
+            assert_null(strstr(strstr(err.text, "valid are"), "MGF1"));
+        }
+    }
 }
 
 static void signing_algorithms_go_by_name_and_know_their_digest(void **state)
@@ -241,7 +342,10 @@ int main(void)
         cmocka_unit_test(ml_dsa_is_refused_with_the_version_that_it_needs_and_the_one_in_use),
         cmocka_unit_test(numbers_that_no_row_of_ours_has_are_answered_with_nothing),
         cmocka_unit_test(signature_algorithms_have_the_der_that_openssl_writes),
+        cmocka_unit_test(algorithms_of_requests_have_the_der_that_openssl_writes),
         cmocka_unit_test(signature_oids_lead_back_to_their_algorithm),
+        cmocka_unit_test(pss_is_known_by_parameters_that_agree),
+        cmocka_unit_test(no_ca_is_offered_what_is_of_requests_only),
         cmocka_unit_test(signing_algorithms_go_by_name_and_know_their_digest),
         cmocka_unit_test(a_key_signs_with_every_algorithm_of_its_family_and_no_other),
         cmocka_unit_test(the_wrong_family_is_refused_with_both_names_and_the_valid_ones),

@@ -1,4 +1,4 @@
-/* CA configurations. What goes into DER is judged by OpenSSL, the JSON by jansson. */
+/* CA configurations. What goes into DER is judged by OpenSSL. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,14 +7,11 @@
 
 #include "engine/ca_config.h"
 
-#include <jansson.h>
 #include <openssl/conf.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define UUID "0f0e0d0c-0b0a-4908-8706-050403020100"
 
 static struct ca_config parse(const char *json)
 {
@@ -513,7 +510,8 @@ static void csr_extensions_without_sense_are_refused_with_their_path(void **stat
         { "{\"SubjectInformationAccess\":[{}]}",
           "CsrExtensions.SubjectInformationAccess[0].AccessMethod: is missing" },
         { "{\"SubjectInformationAccess\":[{\"AccessMethod\":{\"AccessMethodType\":"
-          "\"CA_REPOSITORY\",\"CustomObjectIdentifier\":\"1.2.3\"},\"AccessLocation\":{\"DnsName\":\"a.b\"}}]}",
+          "\"CA_REPOSITORY\",\"CustomObjectIdentifier\":\"1.2.3\"},"
+          "\"AccessLocation\":{\"DnsName\":\"a.b\"}}]}",
           "exactly one member" },
         { "{\"SubjectInformationAccess\":[{\"AccessMethod\":{},"
           "\"AccessLocation\":{\"DnsName\":\"a.b\"}}]}", "exactly one member" },
@@ -529,7 +527,7 @@ static void csr_extensions_without_sense_are_refused_with_their_path(void **stat
         { LOCATION("\"RegisteredId\":\"9.1\""), "AccessLocation.RegisteredId: " },
         { LOCATION("\"DirectoryName\":{}"), "AccessLocation.DirectoryName: " },
         { LOCATION("\"OtherName\":{\"TypeId\":\"1.2.3\"}"), "Value: is missing" },
-        { LOCATION("\"EdiPartyName\":{\"PartyName\":\"x\"}"), "not issued here" },
+        { LOCATION("\"EdiPartyName\":{\"NameAssigner\":\"x\"}"), "PartyName: is missing" },
     };
 
     (void)state;
@@ -555,232 +553,6 @@ static void the_canonical_json_reads_back_to_itself(void **state)
                                ca_buf_view(&second.csr_extensions)));
     ca_config_clear(&first);
     ca_config_clear(&second);
-}
-
-/* Revocation */
-
-static enum ca_status revocation(const char *json, const char *previous,
-                                 struct ca_revocation *out, struct ca_error *err)
-{
-    return ca_revocation_parse(ca_bytes_str(json), ca_bytes_str(previous), "eu-west-1", UUID, out,
-                               err);
-}
-
-static struct ca_revocation revocation_of(const char *json, const char *previous)
-{
-    struct ca_revocation out;
-    struct ca_error err;
-
-    if (revocation(json, previous, &out, &err) != CA_OK) fail_msg("%s: %s", json, err.text);
-    return out;
-}
-
-static void assert_json(const struct ca_revocation *revocation_, const char *expected)
-{
-    json_t *ours = json_loadb((const char *)revocation_->json.data, revocation_->json.len, 0, NULL);
-    json_t *theirs = json_loads(expected, 0, NULL);
-
-    assert_non_null(ours);
-    assert_non_null(theirs);
-    if (!json_equal(ours, theirs))
-        fail_msg("%.*s", (int)revocation_->json.len, (const char *)revocation_->json.data);
-    json_decref(ours);
-    json_decref(theirs);
-}
-
-static void no_configuration_is_both_halves_off(void **state)
-{
-    struct ca_revocation r = revocation_of("", "");
-
-    (void)state;
-    assert_false(r.crl_enabled || r.ocsp_enabled || r.crl_partitioned || r.omit_cdp);
-    assert_string_equal(r.cdp_uri, "");
-    assert_string_equal(r.ocsp_uri, "");
-    assert_json(&r, "{\"CrlConfiguration\":{\"Enabled\":false},"
-                    "\"OcspConfiguration\":{\"Enabled\":false}}");
-    ca_revocation_clear(&r);
-    ca_revocation_clear(&r);
-}
-
-static void uris_are_made_of_the_names_given(void **state)
-{
-    static const struct { const char *json, *cdp, *ocsp; } rows[] = {
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"S3BucketName\":\"bucket-1\"}}",
-          "http://bucket-1.s3.eu-west-1.amazonaws.com/crl/" UUID ".crl", "" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"S3BucketName\":\"bucket-1\","
-          "\"CustomCname\":\"crl.example.org\"}}", "http://crl.example.org/crl/" UUID ".crl", "" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"CustomCname\":\"crl.example.org:8080\","
-          "\"CustomPath\":\"pki/one\",\"CrlType\":\"COMPLETE\"}}",
-          "http://crl.example.org:8080/pki/one/" UUID ".crl", "" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"S3BucketName\":\"b.c\",\"CustomPath\":\"p\","
-          "\"S3ObjectAcl\":\"PUBLIC_READ\"}}",
-          "http://b.c.s3.eu-west-1.amazonaws.com/p/" UUID ".crl", "" },
-        { "{\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"ocsp.example.org\"}}", "",
-          "http://ocsp.example.org" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"CrlDistributionPointExtensionConfiguration\":"
-          "{\"OmitExtension\":true}}}", "", "" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true,\"CustomCname\":\"c.example\","
-          "\"CrlDistributionPointExtensionConfiguration\":{\"OmitExtension\":false}}}",
-          "http://c.example/crl/" UUID ".crl", "" },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct ca_revocation r = revocation_of(rows[i].json, "");
-
-        assert_string_equal(r.cdp_uri, rows[i].cdp);
-        assert_string_equal(r.ocsp_uri, rows[i].ocsp);
-        ca_revocation_clear(&r);
-    }
-}
-
-static void values_come_out_as_given_and_seven_days_otherwise(void **state)
-{
-    struct ca_revocation r = revocation_of(
-        "{\"CrlConfiguration\":{\"Enabled\":true,\"ExpirationInDays\":5000,\"CrlType\":"
-        "\"PARTITIONED\",\"S3ObjectAcl\":\"BUCKET_OWNER_FULL_CONTROL\",\"S3BucketName\":\"abc\"},"
-        "\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"o.example\"}}", "");
-
-    (void)state;
-    assert_true(r.crl_enabled && r.crl_partitioned && r.ocsp_enabled && !r.omit_cdp);
-    assert_int_equal(r.crl_expiration_days, 5000);
-    ca_revocation_clear(&r);
-    r = revocation_of("{\"CrlConfiguration\":{\"Enabled\":true,"
-                      "\"CrlDistributionPointExtensionConfiguration\":{\"OmitExtension\":true}}}",
-                      "");
-    assert_true(r.crl_enabled && r.omit_cdp && !r.crl_partitioned);
-    assert_int_equal(r.crl_expiration_days, 7);
-    assert_json(&r, "{\"CrlConfiguration\":{\"Enabled\":true,\"ExpirationInDays\":7,"
-                    "\"CrlDistributionPointExtensionConfiguration\":{\"OmitExtension\":true}},"
-                    "\"OcspConfiguration\":{\"Enabled\":false}}");
-    ca_revocation_clear(&r);
-}
-
-static void an_absent_half_keeps_what_is_in_force(void **state)
-{
-    static const char both[] =
-        "{\"CrlConfiguration\":{\"Enabled\":true,\"CustomCname\":\"c.example\","
-        "\"ExpirationInDays\":3},"
-        "\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"o.example\"}}";
-    struct ca_revocation r = revocation_of("{\"CrlConfiguration\":{\"Enabled\":false}}", both);
-
-    (void)state;
-    assert_false(r.crl_enabled);
-    assert_true(r.ocsp_enabled);
-    assert_string_equal(r.cdp_uri, "");
-    assert_string_equal(r.ocsp_uri, "http://o.example");
-    ca_revocation_clear(&r);
-    r = revocation_of("{\"OcspConfiguration\":{\"Enabled\":false}}", both);
-    assert_true(r.crl_enabled);
-    assert_false(r.ocsp_enabled);
-    assert_int_equal(r.crl_expiration_days, 3);
-    assert_string_equal(r.cdp_uri, "http://c.example/crl/" UUID ".crl");
-    ca_revocation_clear(&r);
-    /* A half that is given replaces the whole half. */
-    r = revocation_of("{\"CrlConfiguration\":{\"Enabled\":true,\"CustomCname\":\"d.example\"}}",
-                      both);
-    assert_int_equal(r.crl_expiration_days, 7);
-    assert_true(r.ocsp_enabled);
-    ca_revocation_clear(&r);
-    r = revocation_of("", both);
-    assert_true(r.crl_enabled && r.ocsp_enabled);
-    assert_json(&r, both);
-    ca_revocation_clear(&r);
-}
-
-#define CRL(members) "{\"CrlConfiguration\":{\"Enabled\":true," members "}}"
-
-static void revocation_settings_that_make_no_sense_are_refused(void **state)
-{
-    static const struct { const char *json, *part; } rows[] = {
-        { "{\"Crl\":{}}", "Crl: unknown member" },
-        { "{\"CrlConfiguration\":{}}", "CrlConfiguration.Enabled: is missing" },
-        { "{\"CrlConfiguration\":{\"Enabled\":\"true\"}}", "Enabled: must be true or false" },
-        { "{\"CrlConfiguration\":{\"Enabled\":false,\"ExpirationInDays\":7}}", "Enabled is false" },
-        { "{\"CrlConfiguration\":{\"Enabled\":true}}", "needs CustomCname or S3BucketName" },
-        { CRL("\"CustomCname\":\"c.example\",\"ExpirationInDays\":0"), "ExpirationInDays: " },
-        { CRL("\"CustomCname\":\"c.example\",\"ExpirationInDays\":5001"), "ExpirationInDays: " },
-        { CRL("\"CustomCname\":\"c.example\",\"ExpirationInDays\":7.5"), "must be a whole number" },
-        { CRL("\"CustomCname\":\"c.example\",\"ExpirationInDays\":\"7\""),
-          "must be a whole number" },
-        { CRL("\"CustomCname\":\"\""), "CustomCname: " },
-        { CRL("\"CustomCname\":\"http://c.example\""), "http://" },
-        { CRL("\"CustomCname\":\"a b\""), "CustomCname: has a character" },
-        { CRL("\"CustomCname\":\"a\\u00e9\""), "CustomCname: has a character" },
-        { CRL("\"CustomCname\":\"a<b\""), "CustomCname: has a character" },
-        { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"/a\""), "CustomPath: has an empty" },
-        { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"a/\""), "CustomPath: has an empty" },
-        { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"a//b\""),
-          "CustomPath: has an empty" },
-        { CRL("\"S3BucketName\":\"ab\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"Bucket\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"a/b\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"-ab\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"ab.\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"a..b\""), "S3BucketName: " },
-        { CRL("\"S3BucketName\":\"abc\",\"S3ObjectAcl\":\"PRIVATE\""), "S3ObjectAcl: must be" },
-        { CRL("\"S3BucketName\":\"abc\",\"CrlType\":\"DELTA\""), "CrlType: must be" },
-        { CRL("\"CustomCname\":\"c.example\",\"CrlDistributionPointExtensionConfiguration\":"
-              "{\"OmitExtension\":true}"), "OmitExtension" },
-        { CRL("\"S3BucketName\":\"abc\",\"CrlDistributionPointExtensionConfiguration\":{}"),
-          "OmitExtension: is missing" },
-        { "{\"OcspConfiguration\":{\"Enabled\":true}}", "needs OcspCustomCname" },
-        { "{\"OcspConfiguration\":{\"Enabled\":false,\"OcspCustomCname\":\"o.example\"}}",
-          "Enabled is false" },
-        { "{\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"https://o.example\"}}",
-          "OcspCustomCname: " },
-        { "{\"OcspConfiguration\":{\"Enabled\":true,\"Cname\":\"o\"}}", "Cname: unknown member" },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct ca_revocation r;
-        struct ca_error err;
-
-        if (revocation(rows[i].json, "", &r, &err) != CA_REFUSED)
-            fail_msg("not refused: %s", rows[i].json);
-        if (strstr(err.text, rows[i].part) == NULL)
-            fail_msg("\"%s\" lacks \"%s\"", err.text, rows[i].part);
-        assert_null(r.json.data);
-        assert_string_equal(r.cdp_uri, "");
-        assert_false(r.crl_enabled);
-    }
-}
-
-static void revocation_that_is_no_json_is_bad_json(void **state)
-{
-    struct ca_revocation r;
-    struct ca_error err;
-
-    (void)state;
-    assert_int_equal(revocation("{", "", &r, &err), CA_MALFORMED);
-    assert_string_equal(ca_error_name(&err), "bad-json");
-    assert_int_equal(revocation("", "[]", &r, &err), CA_MALFORMED);
-    assert_string_equal(ca_error_name(&err), "bad-json");
-}
-
-static void a_uri_that_would_be_too_long_is_refused(void **state)
-{
-    char json[1024], name[254], path[254];
-    struct ca_revocation r;
-    struct ca_error err;
-
-    (void)state;
-    memset(name, 'a', 253);
-    memset(path, 'b', 253);
-    name[253] = path[253] = '\0';
-    (void)snprintf(json, sizeof(json), CRL("\"CustomCname\":\"%s\",\"CustomPath\":\"%s\""), name,
-                   path);
-    assert_int_equal(revocation(json, "", &r, &err), CA_REFUSED);
-    assert_non_null(strstr(err.text, "characters"));
-    (void)snprintf(json, sizeof(json), CRL("\"CustomCname\":\"%s\",\"CustomPath\":\"%s\""), name,
-                   path + 100);
-    r = revocation_of(json, "");
-    assert_int_equal(strlen(r.cdp_uri), 7 + 253 + 1 + 153 + 1 + 36 + 4);
-    ca_revocation_clear(&r);
-    (void)snprintf(json, sizeof(json), CRL("\"CustomCname\":\"%sa\""), name);
-    assert_int_equal(revocation(json, "", &r, &err), CA_REFUSED);
-    assert_non_null(strstr(err.text, "254 characters"));
 }
 
 /* Tags and tokens */
@@ -866,13 +638,6 @@ int main(void)
         cmocka_unit_test(subject_information_access_takes_every_method_and_name),
         cmocka_unit_test(csr_extensions_without_sense_are_refused_with_their_path),
         cmocka_unit_test(the_canonical_json_reads_back_to_itself),
-        cmocka_unit_test(no_configuration_is_both_halves_off),
-        cmocka_unit_test(uris_are_made_of_the_names_given),
-        cmocka_unit_test(values_come_out_as_given_and_seven_days_otherwise),
-        cmocka_unit_test(an_absent_half_keeps_what_is_in_force),
-        cmocka_unit_test(revocation_settings_that_make_no_sense_are_refused),
-        cmocka_unit_test(revocation_that_is_no_json_is_bad_json),
-        cmocka_unit_test(a_uri_that_would_be_too_long_is_refused),
         cmocka_unit_test(tags_have_their_alphabet_and_lengths),
         cmocka_unit_test(tokens_have_1_to_36_characters_up_to_u00ff),
     };

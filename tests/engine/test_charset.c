@@ -42,9 +42,9 @@ static void ascii_is_what_can_be_printed(void **state)
 static bool is_hidden(unsigned long c)
 {
     static const unsigned long ranges[][2] = {
-        { 0, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200b }, { 0x200e, 0x200f },
-        { 0x2028, 0x202e }, { 0x2060, 0x2060 }, { 0x2066, 0x2069 }, { 0xfdd0, 0xfdef },
-        { 0xfeff, 0xfeff }, { 0xe0000, 0xe007f },
+        { 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x180e, 0x180e },
+        { 0x200b, 0x200b }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+        { 0xfdd0, 0xfdef }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f },
     };
 
     if ((c & 0xffff) >= 0xfffe) return true;
@@ -63,6 +63,8 @@ static void every_character_is_judged_alone(void **state)
         int len = UTF8_putc(text, sizeof(text), c);
         size_t characters = 99, good;
 
+        assert_int_equal(c >= 0x80 && ca_charset_hides((uint32_t)c),
+                         c >= 0x80 && (is_hidden(c) || (c >= 0xd800 && c <= 0xdfff)));
         if (len <= 0) {                 /* surrogates */
             assert_true(c >= 0xd800 && c <= 0xdfff);
             continue;
@@ -71,6 +73,8 @@ static void every_character_is_judged_alone(void **state)
         if (good != (is_hidden(c) ? 0 : (size_t)len)) fail_msg("U+%04lx", c);
         assert_int_equal(characters, good == 0 ? 0 : 1);
     }
+    assert_true(ca_charset_hides(0x110000));
+    assert_true(ca_charset_hides(UINT32_MAX));
 }
 
 /* OpenSSL's reader is the judge of what is UTF-8 (it takes surrogates, which we do not). */

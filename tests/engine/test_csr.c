@@ -159,7 +159,7 @@ static void openssls_own_request_has_the_same_octets(void **state)
     assert_int_equal(X509_REQ_set_pubkey(req, key), 1);
     assert_int_equal(X509_REQ_add_extensions(req, list), 1);
     len = i2d_re_X509_REQ_tbs(req, &info);
-    assert_int_equal(ca_request_parse(ca_buf_view(&der), &parsed, NULL), CA_OK);
+    assert_int_equal(ca_request_parse(ca_buf_view(&der), 0, &parsed, NULL), CA_OK);
     assert_int_equal(parsed.info.len, len);
     assert_memory_equal(parsed.info.data, info, parsed.info.len);
     OPENSSL_free(info);
@@ -180,7 +180,7 @@ static void without_extensions_the_attributes_are_present_and_empty(void **state
         struct ca_request request;
         const uint8_t *end;
 
-        assert_int_equal(ca_request_parse(ca_buf_view(&der), &request, NULL), CA_OK);
+        assert_int_equal(ca_request_parse(ca_buf_view(&der), 0, &request, NULL), CA_OK);
         end = request.info.data + request.info.len;
         assert_int_equal(end[-2], 0xa0);
         assert_int_equal(end[-1], 0x00);
@@ -201,7 +201,7 @@ static void our_reader_accepts_and_our_prover_proves_them(void **state)
         const struct ca_request *list = &request;
         bool proved = false;
 
-        assert_int_equal(ca_request_parse(ca_buf_view(&der), &request, NULL), CA_OK);
+        assert_int_equal(ca_request_parse(ca_buf_view(&der), 0, &request, NULL), CA_OK);
         assert_true(ca_bytes_equal(request.extensions, with_extensions(i % 2 == 1)));
         assert_int_equal(ca_prover_check(prover, &list, 1, &proved, NULL), CA_OK);
         assert_true(proved);
@@ -240,7 +240,7 @@ static void a_request_is_appended_to_what_is_there(void **state)
         struct ca_request request;
         struct ca_bytes der = ca_bytes_of(out.data + 6, out.len - 6);
 
-        assert_int_equal(ca_request_parse(der, &request, NULL), CA_OK);
+        assert_int_equal(ca_request_parse(der, 0, &request, NULL), CA_OK);
     }
     ca_buf_clear(&out);
 }

@@ -117,28 +117,62 @@ static void every_bit_of_key_usage_is_minimal_and_critical(void **state)
     ca_buf_clear(&out);
 }
 
+/* OpenSSL's word for each bit, or the OID of the specification's section 7. */
+static const char *const purposes[CA_EKU_COUNT] = {
+    "serverAuth", "clientAuth", "codeSigning", "OCSPSigning", "emailProtection", "timeStamping",
+    "1.3.6.1.4.1.311.20.2.2", "1.3.6.1.4.1.311.10.3.12", "1.3.6.1.4.1.11129.2.4.4",
+};
+
 static void extended_key_usages_stand_in_the_order_of_the_enum(void **state)
 {
-    static const char *const names[] = { "serverAuth", "clientAuth", "codeSigning",
-                                         "OCSPSigning" };
+    const struct ca_bytes none = { 0 };
     struct ca_buf out;
 
     (void)state;
     ca_buf_init(&out, 4096);
-    for (uint16_t bits = 1; bits < 16; bits++) {
-        char value[256] = "";
+    for (uint16_t bits = 1; bits < 1u << CA_EKU_COUNT; bits++) {
+        char value[512] = "";
 
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < CA_EKU_COUNT; i++) {
             if ((bits & (1u << i)) == 0) continue;
             if (value[0] != '\0') strcat(value, ",");
-            strcat(value, names[i]);
+            strcat(value, purposes[i]);
         }
-        ca_ext_ext_key_usage(&out, false, bits);
+        ca_ext_ext_key_usage(&out, false, bits, none);
         assert_same(&out, NID_ext_key_usage, value);
     }
-    ca_ext_ext_key_usage(&out, true, CA_EKU_CODE_SIGNING);
+    ca_ext_ext_key_usage(&out, true, CA_EKU_CODE_SIGNING, none);
     assert_same(&out, NID_ext_key_usage, "critical,codeSigning");
     ca_buf_clear(&out);
+}
+
+static void further_purposes_stand_behind_the_named_ones(void **state)
+{
+    static const uint8_t more[] = { 6, 3, 0x2a, 3, 4, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 17 };
+    const struct ca_bytes further = ca_bytes_of(more, sizeof(more));
+    struct ca_buf out;
+
+    (void)state;
+    ca_buf_init(&out, 4096);
+    ca_ext_ext_key_usage(&out, false, CA_EKU_CLIENT_AUTH | CA_EKU_TIME_STAMPING, further);
+    assert_same(&out, NID_ext_key_usage, "clientAuth,timeStamping,1.2.3.4,1.3.6.1.5.5.7.3.17");
+    ca_ext_ext_key_usage(&out, true, 0, further);
+    assert_same(&out, NID_ext_key_usage, "critical,1.2.3.4,1.3.6.1.5.5.7.3.17");
+    ca_buf_clear(&out);
+}
+
+static void every_purpose_has_its_oid(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < CA_EKU_COUNT; bit++) {
+        ASN1_OBJECT *object = OBJ_txt2obj(purposes[bit], 0);
+        struct ca_bytes oid = ca_eku_oid(bit);
+
+        assert_non_null(object);
+        assert_int_equal(oid.len, OBJ_length(object));
+        assert_memory_equal(oid.data, OBJ_get0_data(object), oid.len);
+        ASN1_OBJECT_free(object);
+    }
 }
 
 static void uris_of_any_length_are_wrapped_right(void **state)
@@ -155,6 +189,8 @@ static void uris_of_any_length_are_wrapped_right(void **state)
         ca_ext_crl_distribution_point(&out, uri);
         (void)snprintf(value, sizeof(value), "URI:%s", uri);
         assert_same(&out, NID_crl_distribution_points, value);
+        ca_ext_freshest_crl(&out, uri);
+        assert_same(&out, NID_freshest_crl, value);
         ca_ext_ocsp(&out, uri);
         (void)snprintf(value, sizeof(value), "OCSP;URI:%s", uri);
         assert_same(&out, NID_info_access, value);
@@ -176,26 +212,44 @@ static void any_extension_wraps_a_ready_value(void **state)
     ca_buf_clear(&out);
 }
 
-static void the_named_oids_are_those_of_openssl(void **state)
+static void the_named_oids_have_the_numbers_of_their_standards(void **state)
 {
-    const struct { const struct ca_bytes *oid; int nid; } rows[] = {
-        { &ca_oid_subject_key_identifier, NID_subject_key_identifier },
-        { &ca_oid_key_usage, NID_key_usage },
-        { &ca_oid_subject_alt_name, NID_subject_alt_name },
-        { &ca_oid_basic_constraints, NID_basic_constraints },
-        { &ca_oid_crl_distribution_points, NID_crl_distribution_points },
-        { &ca_oid_authority_key_identifier, NID_authority_key_identifier },
-        { &ca_oid_ext_key_usage, NID_ext_key_usage },
-        { &ca_oid_authority_info_access, NID_info_access },
-        { &ca_oid_extension_request, NID_ext_req },
+    /* noRevAvail is younger than OpenSSL 3.0, so all of them by number (RFC 5280 A.2, RFC 7633,
+     * RFC 6960 4.2.2.2.1, RFC 6962 3.1, RFC 9608, RFC 2985 5.4.2). */
+    const struct { const struct ca_bytes *oid; const char *text; } rows[] = {
+        { &ca_oid_subject_directory_attributes, "2.5.29.9" },
+        { &ca_oid_subject_key_identifier, "2.5.29.14" },
+        { &ca_oid_key_usage, "2.5.29.15" },
+        { &ca_oid_private_key_usage_period, "2.5.29.16" },
+        { &ca_oid_subject_alt_name, "2.5.29.17" },
+        { &ca_oid_issuer_alt_name, "2.5.29.18" },
+        { &ca_oid_basic_constraints, "2.5.29.19" },
+        { &ca_oid_name_constraints, "2.5.29.30" },
+        { &ca_oid_crl_distribution_points, "2.5.29.31" },
+        { &ca_oid_certificate_policies, "2.5.29.32" },
+        { &ca_oid_policy_mappings, "2.5.29.33" },
+        { &ca_oid_authority_key_identifier, "2.5.29.35" },
+        { &ca_oid_policy_constraints, "2.5.29.36" },
+        { &ca_oid_ext_key_usage, "2.5.29.37" },
+        { &ca_oid_freshest_crl, "2.5.29.46" },
+        { &ca_oid_inhibit_any_policy, "2.5.29.54" },
+        { &ca_oid_no_rev_avail, "2.5.29.56" },
+        { &ca_oid_authority_info_access, "1.3.6.1.5.5.7.1.1" },
+        { &ca_oid_subject_info_access, "1.3.6.1.5.5.7.1.11" },
+        { &ca_oid_tls_feature, "1.3.6.1.5.5.7.1.24" },
+        { &ca_oid_ocsp_nocheck, "1.3.6.1.5.5.7.48.1.5" },
+        { &ca_oid_ct_poison, "1.3.6.1.4.1.11129.2.4.3" },
+        { &ca_oid_extension_request, "1.2.840.113549.1.9.14" },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const ASN1_OBJECT *object = OBJ_nid2obj(rows[i].nid);
+        ASN1_OBJECT *object = OBJ_txt2obj(rows[i].text, 1);
 
+        assert_non_null(object);
         assert_int_equal(rows[i].oid->len, OBJ_length(object));
         assert_memory_equal(rows[i].oid->data, OBJ_get0_data(object), rows[i].oid->len);
+        ASN1_OBJECT_free(object);
     }
 }
 
@@ -219,9 +273,11 @@ int main(void)
         cmocka_unit_test(key_identifiers_are_as_openssl_writes_them),
         cmocka_unit_test(every_bit_of_key_usage_is_minimal_and_critical),
         cmocka_unit_test(extended_key_usages_stand_in_the_order_of_the_enum),
+        cmocka_unit_test(further_purposes_stand_behind_the_named_ones),
+        cmocka_unit_test(every_purpose_has_its_oid),
         cmocka_unit_test(uris_of_any_length_are_wrapped_right),
         cmocka_unit_test(any_extension_wraps_a_ready_value),
-        cmocka_unit_test(the_named_oids_are_those_of_openssl),
+        cmocka_unit_test(the_named_oids_have_the_numbers_of_their_standards),
         cmocka_unit_test(a_full_buffer_is_remembered),
     };
 

@@ -94,7 +94,8 @@ static void each_form_wants_a_value_of_its_own(void **state)
     JUDGE_NAME(0x0c, "a", CA_REASON_BAD_SAN);
     JUDGE_NAME(0xa2, "\x0c\x01" "a", CA_REASON_BAD_SAN);     /* dNSName, constructed */
     JUDGE_NAME(X400, "\x30\x00", CA_REASON_BAD_SAN);
-    JUDGE_NAME(EDI, "\xa1\x03\x0c\x01" "a", CA_REASON_BAD_SAN);
+    JUDGE_NAME(EDI, "\xa1\x03\x0c\x01" "a", CA_REASON_NONE);
+    JUDGE_NAME(EDI, "\xa0\x03\x0c\x01" "a", CA_REASON_BAD_SAN);
 }
 
 static void an_ip_address_has_4_or_16_octets(void **state)

@@ -97,11 +97,16 @@ static void labels_that_say_punycode_are_punycode(void **state)
     static const char *const good[] = {
         "xn--bcher-kva.example", "xn--kxawhk.com", "XN--BCHER-KVA.example", "xn--p1ai",
         "xn--ihqwcrb4cv8a8dqg056pqjye", "xn--4dbcagdahymbxekheh6e0a7fei0b",
-        "xn--ls8h.la", "xn--maana-pta.com", "www.xn--fiqs8s", "xn--3b-ww4c5e180e575a65lsy2b",
+        "xn--ls8h.la", "xn--maana-pta.com", "xn--0ug", "xn--a-ugn",     /* the last two: joiners */
+        "www.xn--fiqs8s", "xn--3b-ww4c5e180e575a65lsy2b",
     };
     static const char *const bad[] = {
         "xn--", "xn--.com", "xn--a", "xn--abc-", "xn--0", "xn--99999999999",
         "xn--zzzzzzzzzzzzzzzzzzzzzzzz", "a.xn--_.com", "xn--a_b-_", "xn--abc-a",
+        /* Python's codec made these: U+202E, U+200B between letters, U+200E, U+2028, U+FEFF,
+         * U+2066, U+E0041, U+FDD0, U+0085, U+00AD. */
+        "xn--zvg", "xn--ab-g1t", "a.xn--2ug.example", "xn--tvg", "xn--qg7c", "xn--a-wln",
+        "xn--v626e", "xn--266c", "xn--fa", "xn--kba",
     };
 
     (void)state;

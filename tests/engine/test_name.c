@@ -198,6 +198,58 @@ static void a_country_is_two_letters(void **state)
         judge_value("2.5.4.6", PRINTABLE, ca_bytes_str(bad[i]), CA_REASON_BAD_NAME);
 }
 
+static void any_country_passes_when_the_template_admits_it(void **state)
+{
+    static const struct {
+        const char *oid;
+        uint8_t tag;
+        const char *value;
+        enum ca_reason reason;
+    } cases[] = {
+        { "2.5.4.6", PRINTABLE, "DE", CA_REASON_NONE },
+        { "2.5.4.6", PRINTABLE, "USA", CA_REASON_NONE },
+        { "2.5.4.6", PRINTABLE, "D", CA_REASON_NONE },
+        { "2.5.4.6", PRINTABLE, "Great Country", CA_REASON_NONE },
+        { "2.5.4.6", PRINTABLE, "", CA_REASON_BAD_NAME },
+        { "2.5.4.6", PRINTABLE, "D_", CA_REASON_BAD_NAME },
+        { "2.5.4.6", UTF8, "DE", CA_REASON_BAD_NAME },
+        { "2.5.4.6", IA5, "DE", CA_REASON_BAD_NAME },
+        { "2.5.4.5", UTF8, "1", CA_REASON_BAD_NAME },       /* nothing else is let through */
+        { CN, IA5, "a", CA_REASON_BAD_NAME },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ca_error err = { .status = CA_OK };
+        struct name_builder b;
+        bool empty = true;
+        enum ca_status st;
+
+        builder_init(&b);
+        add_ava(&b, cases[i].oid, cases[i].tag, ca_bytes_str(cases[i].value));
+        end_rdn(&b);
+        st = ca_name_check_lenient(end_name(&b), true, &empty, &err);
+        if (st == CA_OK) assert_false(empty);
+        if (err.reason != cases[i].reason) fail_msg("%s: %s", cases[i].value, err.text);
+        assert_int_equal(st == CA_OK, cases[i].reason == CA_REASON_NONE);
+        ca_buf_clear(&b.out);
+    }
+    for (size_t len = 128; len <= 129; len++) {
+        struct ca_error err = { .status = CA_OK };
+        struct name_builder b;
+        char value[129];
+        bool empty = true;
+
+        memset(value, 'A', sizeof(value));
+        builder_init(&b);
+        add_ava(&b, "2.5.4.6", PRINTABLE, ca_bytes_of(value, len));
+        end_rdn(&b);
+        (void)!ca_name_check_lenient(end_name(&b), true, &empty, &err);
+        assert_int_equal(err.reason, len == 128 ? CA_REASON_NONE : CA_REASON_NAME_TOO_LONG);
+        ca_buf_clear(&b.out);
+    }
+}
+
 /* RFC 5280 appendix A.1 counts characters, not octets. */
 static void values_have_at_most_the_characters_of_their_upper_bound(void **state)
 {
@@ -616,12 +668,92 @@ static void the_common_name_is_the_first_one(void **state)
     ca_buf_clear(&b.out);
 }
 
+/* Attributes in all sorts of RDNs, as OpenSSL reads them. */
+static void a_walk_sees_the_attributes_that_openssl_sees(void **state)
+{
+    static const char *const types[] = { CN, "2.5.4.10", "2.5.4.11", "1.2.3.4", "2.5.4.7" };
+
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        size_t count = (size_t)(next_random() % 10);
+        X509_NAME *name = X509_NAME_new();
+        struct ca_name_attribute attribute;
+        struct ca_name_walk walk;
+        uint8_t *der = NULL;
+        bool empty = false;
+        int len, sets[16] = { 0 };
+
+        for (size_t i = 0; i < count; i++) {
+            char value[8];
+
+            (void)snprintf(value, sizeof(value), "v%zu", i);
+            assert_int_equal(X509_NAME_add_entry_by_txt(
+                                 name, types[next_random() % 5], MBSTRING_UTF8,
+                                 (const unsigned char *)value, -1, -1,
+                                 i > 0 && next_random() % 3 == 0 ? -1 : 0), 1);
+        }
+        len = i2d_X509_NAME(name, &der);
+        assert_true(len > 0);
+        assert_int_equal(ca_name_check(ca_bytes_of(der, (size_t)len), &empty, NULL), CA_OK);
+        X509_NAME_free(name);
+        name = d2i_X509_NAME(NULL, &(const uint8_t *){ der }, len);
+        for (int i = 0; i < X509_NAME_entry_count(name); i++)
+            sets[X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i))]++;
+        ca_name_walk_open(&walk, ca_bytes_of(der, (size_t)len));
+        for (int i = 0; i < X509_NAME_entry_count(name); i++) {
+            const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+            const ASN1_OBJECT *type = X509_NAME_ENTRY_get_object(entry);
+            const ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
+
+            assert_false(ca_name_walk_at_end(&walk));
+            assert_true(ca_name_walk_next(&walk, &attribute));
+            assert_int_equal(attribute.oid.len, OBJ_length(type));
+            assert_memory_equal(attribute.oid.data, OBJ_get0_data(type), attribute.oid.len);
+            assert_int_equal(attribute.tag, ASN1_STRING_type(value));
+            assert_int_equal(attribute.value.len, ASN1_STRING_length(value));
+            assert_memory_equal(attribute.value.data, ASN1_STRING_get0_data(value),
+                                attribute.value.len);
+            assert_int_equal(attribute.alone, sets[X509_NAME_ENTRY_set(entry)] == 1);
+            assert_int_equal(attribute.rdn.data[0], CA_DER_SET);
+        }
+        assert_true(ca_name_walk_at_end(&walk));
+        assert_false(ca_name_walk_next(&walk, &attribute));
+        X509_NAME_free(name);
+        OPENSSL_free(der);
+    }
+}
+
+static void a_walk_does_not_pass_over_what_it_cannot_read(void **state)
+{
+    static const struct {
+        uint8_t octets[12];
+        size_t len;
+    } cases[] = {
+        { { 0x31, 0 }, 2 },                                 /* no SEQUENCE */
+        { { 0x30, 2, 0x30, 0 }, 4 },                        /* no SET */
+        { { 0x30, 2, 0x31, 0 }, 4 },                        /* an RDN without attributes */
+        { { 0x30, 4, 0x31, 2, 0x30, 0 }, 6 },               /* an attribute without type */
+        { { 0x30, 7, 0x31, 5, 0x30, 3, 6, 1, 0x2a }, 9 },   /* or without value */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ca_name_attribute attribute;
+        struct ca_name_walk walk;
+
+        ca_name_walk_open(&walk, ca_bytes_of(cases[i].octets, cases[i].len));
+        assert_false(ca_name_walk_next(&walk, &attribute));
+        assert_false(ca_name_walk_at_end(&walk));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_must_have_the_string_type_of_their_attribute),
         cmocka_unit_test(values_must_keep_to_the_alphabet_of_their_type),
         cmocka_unit_test(a_country_is_two_letters),
+        cmocka_unit_test(any_country_passes_when_the_template_admits_it),
         cmocka_unit_test(values_have_at_most_the_characters_of_their_upper_bound),
         cmocka_unit_test(rdns_are_sorted_sets_that_are_not_empty),
         cmocka_unit_test(a_name_has_at_most_64_attributes),
@@ -636,6 +768,8 @@ int main(void)
         cmocka_unit_test(types_without_keyword_and_values_without_text_print_as_hex),
         cmocka_unit_test(what_a_terminal_should_not_see_is_escaped),
         cmocka_unit_test(the_common_name_is_the_first_one),
+        cmocka_unit_test(a_walk_sees_the_attributes_that_openssl_sees),
+        cmocka_unit_test(a_walk_does_not_pass_over_what_it_cannot_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

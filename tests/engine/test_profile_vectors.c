@@ -10,8 +10,10 @@
 
 #include "engine/key.h"
 #include "engine/policy.h"
+#include "engine/preset.h"
 #include "engine/prove.h"
 #include "engine/sign.h"
+#include "engine/template_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 
 struct vector {
     const char *file;
-    const char *tmpl;
+    const char *tmpl;           /* of the catalogue, or the preset "device" */
     const char *issuer;         /* file of the issuer; its own for a root */
     const char *chain;          /* certificate above the issuer, or NULL */
     const char *serial;
@@ -90,8 +92,8 @@ static void read_file(const char *name, const char *suffix, struct ca_buf *out)
 struct work {
     struct ca_buf der, csr, key_pem, issuer_der, chain_der;
     struct ca_request request;
-    uint8_t key_id[20];
     struct ca_serial serial;
+    struct ca_template *preset; /* NULL: one of the catalogue */
     struct ca_key *key;
     struct ca_signer *signer;
     struct ca_issuer *issuer;
@@ -119,22 +121,40 @@ static void open_issuer(struct ca_crypto *crypto, const struct vector *v, struct
                                    ca_buf_view(&w->chain_der), &w->issuer, NULL), CA_OK);
 }
 
+static const struct ca_template *open_template(const struct vector *v, struct work *w)
+{
+    const struct ca_template *tmpl = NULL;
+    struct ca_bytes json;
+    struct ca_error err;
+
+    if (strcmp(v->tmpl, "device") != 0) {
+        assert_int_equal(ca_template_find(v->tmpl, &tmpl, NULL), CA_OK);
+        return tmpl;
+    }
+    assert_true(ca_preset_find(v->tmpl, &json));
+    if (ca_template_parse(json, &w->preset, NULL, &err) != CA_OK) fail_msg("%s", err.text);
+    return w->preset;
+}
+
 static void open_work(struct ca_crypto *crypto, const struct vector *v, struct work *w)
 {
-    struct ca_profile_spec spec = { .cdp_uri = v->cdp, .ocsp_uri = v->ocsp };
+    struct ca_revocation revocation = { .crl_enabled = v->cdp != NULL };
+    struct ca_profile_spec spec = { .revocation = &revocation };
 
+    (void)snprintf(revocation.cdp_uri, sizeof(revocation.cdp_uri), "%s",
+                   v->cdp != NULL ? v->cdp : "");
+    (void)snprintf(revocation.ocsp_uri, sizeof(revocation.ocsp_uri), "%s",
+                   v->ocsp != NULL ? v->ocsp : "");
     *w = (struct work){ .from_s = 0 };
     read_file(v->file, ".der", &w->der);
     read_file(v->file, ".csr.der", &w->csr);
-    assert_int_equal(ca_request_parse(ca_buf_view(&w->csr), &w->request, NULL), CA_OK);
-    assert_int_equal(ca_crypto_digest(crypto, CA_DIGEST_SHA1, w->request.key.key, w->key_id, NULL),
-                     CA_OK);
+    assert_int_equal(ca_request_parse(ca_buf_view(&w->csr), 0, &w->request, NULL), CA_OK);
     assert_int_equal(ca_serial_parse(v->serial, &w->serial, NULL), CA_OK);
     assert_int_equal(ca_time_parse(v->not_before, &w->from_s, NULL), CA_OK);
     assert_int_equal(ca_time_parse(v->not_after, &w->until_s, NULL), CA_OK);
     open_signer(crypto, v, w);
     open_issuer(crypto, v, w);
-    assert_int_equal(ca_template_find(v->tmpl, &spec.tmpl, NULL), CA_OK);
+    spec.tmpl = open_template(v, w);
     spec.issuer = w->issuer;
     spec.issuer_key = ca_key_algorithm(w->key);
     spec.sig_alg = ca_signer_alg(w->signer);
@@ -146,6 +166,7 @@ static void open_work(struct ca_crypto *crypto, const struct vector *v, struct w
 static void close_work(struct work *w)
 {
     ca_profile_free(w->profile);
+    ca_template_free(w->preset);
     ca_issuer_free(w->issuer);
     ca_signer_free(w->signer);
     ca_key_free(w->key);
@@ -156,24 +177,50 @@ static void close_work(struct work *w)
     ca_buf_clear(&w->chain_der);
 }
 
-/* The whole way of a request: policy, possession, dates, TBS, signature. */
-static void assert_rebuilt(struct ca_crypto *crypto, const struct vector *v, struct work *w)
+/* What policy says of the request; the contents are views into ask and arena. */
+static void decide(struct ca_crypto *crypto, const struct vector *v, struct work *w,
+                   struct ca_ask *ask, struct ca_arena *arena, struct ca_contents *contents)
 {
-    struct ca_tbs_input input = { .request = &w->request, .serial = &w->serial,
-                                  .subject_key_id = w->key_id };
-    uint8_t signature[CA_SIGNATURE_MAX];
-    struct ca_cert_slot slot;
+    struct ca_policy *policy = NULL;
+    struct ca_error err;
+
+    *ask = (struct ca_ask){ .request = &w->request };
+    assert_int_equal(ca_policy_new(crypto, &policy, NULL), CA_OK);
+    if (ca_policy_check(policy, w->profile, ask, arena, contents, &err) != CA_OK)
+        fail_msg("%s: %s", v->file, err.text);
+    assert_int_equal(contents->ignored, 0);
+    ca_policy_free(policy);
+}
+
+static void assert_possession(struct ca_crypto *crypto, const struct work *w)
+{
     struct ca_prover *prover = NULL;
-    struct ca_buf arena;
-    size_t len = 0;
     bool good = false;
 
-    ca_buf_init(&arena, FILE_MAX);
-    assert_int_equal(ca_policy_check(w->profile, &w->request, NULL), CA_OK);
     assert_int_equal(ca_prover_new(crypto, &prover, NULL), CA_OK);
     assert_int_equal(ca_prover_verify(prover, &w->request.key, w->request.sig_alg, w->request.info,
                                       w->request.signature, &good, NULL), CA_OK);
     assert_true(good);
+    ca_prover_free(prover);
+}
+
+/* The whole way of a request: policy, possession, dates, TBS, signature. */
+static void assert_rebuilt(struct ca_crypto *crypto, const struct vector *v, struct work *w)
+{
+    struct ca_contents contents;
+    struct ca_tbs_input input = { .request = &w->request, .contents = &contents,
+                                  .serial = &w->serial };
+    uint8_t signature[CA_SIGNATURE_MAX];
+    struct ca_cert_slot slot;
+    struct ca_arena decided;
+    struct ca_ask ask;
+    struct ca_buf arena;
+    size_t len = 0;
+
+    ca_buf_init(&arena, FILE_MAX);
+    ca_arena_init(&decided, 4096, FILE_MAX);
+    decide(crypto, v, w, &ask, &decided, &contents);
+    assert_possession(crypto, w);
     assert_int_equal(ca_profile_dates(w->profile, w->from_s + 1, &input.not_before_s,
                                       &input.not_after_s, NULL), CA_OK);
     assert_int_equal(ca_profile_build(w->profile, &input, &arena, &slot, NULL), CA_OK);
@@ -184,7 +231,7 @@ static void assert_rebuilt(struct ca_crypto *crypto, const struct vector *v, str
     if (slot.der_len != w->der.len ||
         memcmp(arena.data + slot.der_offset, w->der.data, w->der.len) != 0)
         fail_msg("%s.der is not rebuilt", v->file);
-    ca_prover_free(prover);
+    ca_arena_clear(&decided);
     ca_buf_clear(&arena);
 }
 

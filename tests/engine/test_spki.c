@@ -143,22 +143,32 @@ static void named_curves_are_read_as_openssl_wrote_them(void **state)
     }
 }
 
-static void ed25519_keys_are_read_as_openssl_wrote_them(void **state)
+static void eddsa_keys_are_read_as_openssl_wrote_them(void **state)
 {
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    struct ca_bytes der = spki_of(key);
-    struct ca_spki spki;
-    uint8_t raw[32];
-    size_t len = sizeof(raw);
+    static const struct {
+        const char *type;
+        enum ca_key_kind kind;
+        size_t octets;
+    } kinds[] = { { "ED25519", CA_KEY_KIND_ED25519, 32 }, { "ED448", CA_KEY_KIND_ED448, 57 } };
 
     (void)state;
-    assert_int_equal(ca_spki_parse(der, &spki, NULL), CA_OK);
-    assert_int_equal(spki.kind, CA_KEY_KIND_ED25519);
-    assert_int_equal(spki.bits, 256);
-    assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &len), 1);
-    assert_true(ca_bytes_equal(spki.key, ca_bytes_of(raw, len)));
-    OPENSSL_free((void *)(uintptr_t)der.data);
-    EVP_PKEY_free(key);
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, kinds[i].type);
+        struct ca_bytes der = spki_of(key);
+        struct ca_spki spki;
+        uint8_t raw[57];
+        size_t len = sizeof(raw);
+
+        assert_int_equal(ca_spki_parse(der, &spki, NULL), CA_OK);
+        assert_int_equal(spki.kind, kinds[i].kind);
+        assert_int_equal(spki.bits, EVP_PKEY_get_bits(key));
+        assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &len), 1);
+        assert_int_equal(len, kinds[i].octets);
+        assert_true(ca_bytes_equal(spki.key, ca_bytes_of(raw, len)));
+        assert_false(ca_spki_has_small_order(&spki));
+        OPENSSL_free((void *)(uintptr_t)der.data);
+        EVP_PKEY_free(key);
+    }
 }
 
 static void other_algorithms_curves_and_point_forms_are_not_supported(void **state)
@@ -170,8 +180,8 @@ static void other_algorithms_curves_and_point_forms_are_not_supported(void **sta
     expect_key_refused(ec_key("P-256", "explicit", "uncompressed"), "explicit P-256");
     expect_key_refused(ec_key("P-256", "named_curve", "compressed"), "compressed");
     expect_key_refused(ec_key("P-384", "named_curve", "hybrid"), "hybrid");
-    expect_key_refused(EVP_PKEY_Q_keygen(NULL, NULL, "ED448"), "Ed448");
     expect_key_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "X25519");
+    expect_key_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X448"), "X448");
 }
 
 static void an_rsa_pss_key_is_not_supported(void **state)
@@ -212,6 +222,9 @@ static struct ca_bytes build(const char *algorithm, const char *unused_and_key, 
 #define P256 "06082a8648ce3d030107"
 #define ED_ALG "06032b6570"
 #define HEX32 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ED448_ALG "06032b6571"
+#define HEX24 "0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX57 HEX32 HEX24 "80"
 #define N512 "0241" "00" "81" "23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"     \
              HEX32
 #define E65537 "0203010001"
@@ -255,7 +268,8 @@ static void keys_that_are_not_what_their_algorithm_says_are_refused(void **state
         { "unused bits", EC_ALG P256, "0104" HEX32 HEX32, CA_REASON_BAD_KEY },
         { "empty BIT STRING", EC_ALG P256, "", CA_REASON_BAD_DER },
         { "no point", EC_ALG P256, "00", CA_REASON_BAD_KEY },
-        { "infinity", EC_ALG P256, "0000", CA_REASON_BAD_KEY },
+        { "infinity", EC_ALG P256, "0000", CA_REASON_BAD_POINT },
+        { "infinity and more", EC_ALG P256, "00" "00" HEX32 HEX32, CA_REASON_BAD_KEY },
         { "point too short", EC_ALG P256, "0004" HEX32, CA_REASON_BAD_KEY },
         { "point too long", EC_ALG P256, "0004" HEX32 HEX32 "00", CA_REASON_BAD_KEY },
         { "compressed", EC_ALG P256, "0002" HEX32, CA_REASON_KEY_NOT_SUPPORTED },
@@ -269,6 +283,10 @@ static void keys_that_are_not_what_their_algorithm_says_are_refused(void **state
         { "Ed25519 with NULL", ED_ALG "0500", "00" HEX32, CA_REASON_BAD_KEY },
         { "Ed25519 of 31 octets", ED_ALG,
           "0023456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", CA_REASON_BAD_KEY },
+        { "control Ed448", ED448_ALG, "00" HEX57, CA_REASON_NONE },
+        { "Ed448 with NULL", ED448_ALG "0500", "00" HEX57, CA_REASON_BAD_KEY },
+        { "Ed448 of 56 octets", ED448_ALG, "00" HEX32 HEX24, CA_REASON_BAD_KEY },
+        { "Ed448 of 58 octets", ED448_ALG, "00" HEX57 "00", CA_REASON_BAD_KEY },
         { "no algorithm", "", "00" HEX32, CA_REASON_BAD_KEY },
     };
 
@@ -345,16 +363,86 @@ static void a_key_cut_off_or_followed_by_something_is_refused(void **state)
     ca_buf_clear(&out);
 }
 
+/* Every encoding of every point whose order divides the cofactor: computed by multiplying points
+ * drawn at random with the order of the base point, until all 8 and all 4 were found; y and, where
+ * it fits, y + p, with both signs. */
+static const char *const small_order[] = {
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000080",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "0000000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000080",
+    "00000000000000000000000000000000000000000000000000000000ffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff00",
+    "00000000000000000000000000000000000000000000000000000000ffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff80",
+    "0100000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000080",
+    "fefffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff00",
+    "fefffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff80",
+    "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff00",
+    "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffff80",
+};
+
+static bool has_small_order(const uint8_t *octets, size_t len, enum ca_key_kind kind)
+{
+    const struct ca_spki key = { .kind = kind, .key = { octets, len } };
+
+    return ca_spki_has_small_order(&key);
+}
+
+static void points_of_small_order_are_known_in_every_encoding(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
+        uint8_t octets[57];
+        size_t len = 0;
+        enum ca_key_kind kind;
+
+        assert_int_equal(ca_hex_decode(small_order[i], octets, sizeof(octets), &len, NULL), CA_OK);
+        kind = len == 32 ? CA_KEY_KIND_ED25519 : CA_KEY_KIND_ED448;
+        assert_true(has_small_order(octets, len, kind));
+        assert_false(has_small_order(octets, len - 1, kind));
+        assert_false(has_small_order(octets, len, CA_KEY_KIND_P256));
+        assert_false(has_small_order(octets, len, CA_KEY_KIND_RSA));
+        for (size_t at = 0; at + 1 < len; at++) {       /* and nothing beside them is one */
+            octets[at] ^= 0x10;
+            assert_false(has_small_order(octets, len, kind));
+            octets[at] ^= 0x10;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rsa_keys_are_read_as_openssl_wrote_them),
         cmocka_unit_test(named_curves_are_read_as_openssl_wrote_them),
-        cmocka_unit_test(ed25519_keys_are_read_as_openssl_wrote_them),
+        cmocka_unit_test(eddsa_keys_are_read_as_openssl_wrote_them),
         cmocka_unit_test(other_algorithms_curves_and_point_forms_are_not_supported),
         cmocka_unit_test(an_rsa_pss_key_is_not_supported),
         cmocka_unit_test(keys_that_are_not_what_their_algorithm_says_are_refused),
         cmocka_unit_test(rsa_keys_are_read_from_512_to_16384_bits),
+        cmocka_unit_test(points_of_small_order_are_known_in_every_encoding),
         cmocka_unit_test(a_key_cut_off_or_followed_by_something_is_refused),
     };
 

@@ -3,10 +3,12 @@
  * can read too, and printing any octets at all gives one line without control characters.
  */
 #include "engine/name.h"
+#include "tests/fuzz/planted.h"
 
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A fuzz target's own way to fail: asserts may be compiled out. */
 static void require(bool holds)
@@ -69,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ca_buf_reset(&out);
     ca_san_print(der, &out);
     require_one_line(&out);
+    planted(out.len > 0 && memchr(out.data, '~', out.len) != NULL, data, size);
     ca_buf_clear(&out);
     return 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "engine/name.h"
 #include "engine/request.h"
+#include "tests/fuzz/planted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ca_error err = { .status = CA_OK };
     struct ca_bytes der = ca_bytes_of(data, size);
     bool empty = false;
-    enum ca_status st = ca_request_parse(der, &request, &err);
+    enum ca_status st = ca_request_parse(der, 0, &request, &err);
 
     if (st != CA_OK) {
         require(st == CA_MALFORMED || st == CA_REFUSED);
@@ -73,8 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(ca_name_check(request.subject, &empty, NULL) == CA_OK);
     require(empty == request.subject_empty);
     require(!request.has_san || ca_san_check(request.san, NULL) == CA_OK);
-    require(ca_request_parse(der, &again, NULL) == CA_OK);
+    require(ca_request_parse(der, 0, &again, NULL) == CA_OK);
     require(ca_bytes_equal(request.signature, again.signature));
     require(ca_bytes_equal(request.san, again.san));
+    planted(memchr(request.subject.data, '~', request.subject.len) != NULL, data, size);
     return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "io/jsonl.h"
 #include "io/pem.h"
+#include "tests/fuzz/planted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(a.kind == b.kind && a.len == b.len && a.offset == b.offset);
         require(whole.start == cut.start);
     } while (a.kind != SPLIT_MORE);
+    planted(whole.start == 77, data, size);
     require(whole.start == whole.text.len);
     return 0;
 }

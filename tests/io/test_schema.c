@@ -128,8 +128,9 @@ static void trip_ca(struct source *s, struct ca_buf *buf)
         .state_before = any_in(s, 0, SCHEMA_CA_TOMBSTONE), .short_lived = any_bool(s),
         .key_alg = any_in(s, 0, 255), .sig_alg = any_in(s, 0, 255), .created_ms = any_i64(s),
         .changed_ms = any_i64(s), .restorable_until_ms = any_i64(s), .generation = any_u32(s),
-        .scope = any_u32(s), .config = any_bytes(s, 9000), .revocation = any_bytes(s, 300),
-        .tags = any_bytes(s, POOL_LEN), .subject = any_bytes(s, 300), .spki = any_bytes(s, 800),
+        .scope = any_u32(s), .scope_used = any_u32(s), .config = any_bytes(s, 9000),
+        .revocation = any_bytes(s, 300), .tags = any_bytes(s, POOL_LEN),
+        .subject = any_bytes(s, 300), .spki = any_bytes(s, 800),
         .csr = any_bytes(s, 3000), .cert = any_bytes(s, 3000), .chain = any_bytes(s, 9000),
     };
 
@@ -149,6 +150,7 @@ static void trip_ca(struct source *s, struct ca_buf *buf)
     SAME(restorable_until_ms);
     SAME(generation);
     SAME(scope);
+    SAME(scope_used);
     SAME_BYTES(config);
     SAME_BYTES(revocation);
     SAME_BYTES(tags);
@@ -200,7 +202,8 @@ static void trip_job(struct source *s, struct ca_buf *buf)
         .created_ms = any_i64(s), .updated_ms = any_i64(s), .done = any_u64(s),
         .issued = any_u64(s), .rejected = any_u64(s), .signed_count = any_u64(s),
         .discarded = any_u64(s), .elapsed_ms = any_u64(s), .out_done = any_u64(s),
-        .out_lengths = { any_u64(s), any_u64(s), any_u64(s) }, .summary = any_bytes(s, 3000),
+        .out_lengths = { any_u64(s), any_u64(s), any_u64(s) }, .notices = any_u32(s),
+        .duplicate_keys = any_u64(s), .known_keys = any_u64(s), .summary = any_bytes(s, 3000),
     };
 
     any_octets(s, a.uuid, sizeof(a.uuid));
@@ -225,6 +228,9 @@ static void trip_job(struct source *s, struct ca_buf *buf)
     SAME(elapsed_ms);
     SAME(out_done);
     SAME_OCTETS(out_lengths);
+    SAME(notices);
+    SAME(duplicate_keys);
+    SAME(known_keys);
     SAME_BYTES(summary);
 }
 
@@ -244,7 +250,8 @@ static void trip_result(struct source *s, struct ca_buf *buf)
 {
     struct schema_result b, a = {
         .status = any_in(s, SCHEMA_RESULT_ISSUED, SCHEMA_RESULT_REPLAYED),
-        .id_is_null = any_bool(s),
+        .id_is_null = any_bool(s), .ignored = any_bool(s) ? any_u64(s) : 0,
+        .warnings = any_in(s, 0, SCHEMA_WARNING_DUPLICATE_KEY | SCHEMA_WARNING_KNOWN_KEY),
     };
 
     if (!a.id_is_null) a.id = any_bytes(s, SCHEMA_ID_MAX);
@@ -261,6 +268,8 @@ static void trip_result(struct source *s, struct ca_buf *buf)
     schema_encode_result(&a, buf);
     assert_int_equal(schema_decode_result(ca_buf_view(buf), &b, NULL), CA_OK);
     SAME(status);
+    SAME(warnings);
+    SAME(ignored);
     SAME_OCTETS(serial);
     SAME_BYTES(id);
     SAME(id_is_null);
@@ -281,6 +290,17 @@ static void trip_ordinal(struct source *s, struct ca_buf *buf)
     assert_true(a == b);
 }
 
+static void trip_known(struct source *s, struct ca_buf *buf)
+{
+    struct schema_known b, a = { .ca = any_u32(s) };
+
+    any_octets(s, a.serial, sizeof(a.serial));
+    schema_encode_known(&a, buf);
+    assert_int_equal(schema_decode_known(ca_buf_view(buf), &b, NULL), CA_OK);
+    SAME(ca);
+    SAME_OCTETS(serial);
+}
+
 /* ---- the same over all kinds ---- */
 
 union any_row {
@@ -292,10 +312,11 @@ union any_row {
     struct schema_job job;
     struct schema_input input;
     struct schema_result result;
+    struct schema_known known;
     uint64_t ordinal;
 };
 
-#define KINDS 9
+#define KINDS 10
 
 static enum ca_status decode(unsigned kind, struct ca_bytes value, union any_row *row,
                              struct ca_error *err)
@@ -309,6 +330,7 @@ static enum ca_status decode(unsigned kind, struct ca_bytes value, union any_row
     case 5: return schema_decode_job(value, &row->job, err);
     case 6: return schema_decode_input(value, &row->input, err);
     case 7: return schema_decode_result(value, &row->result, err);
+    case 9: return schema_decode_known(value, &row->known, err);
     }
     return schema_decode_ordinal(value, &row->ordinal, err);
 }
@@ -317,7 +339,7 @@ static void trip(unsigned kind, struct source *s, struct ca_buf *buf)
 {
     static void (*const trips[KINDS])(struct source *, struct ca_buf *) = {
         trip_identity, trip_clock, trip_ca, trip_token, trip_cert, trip_job, trip_input,
-        trip_result, trip_ordinal,
+        trip_result, trip_ordinal, trip_known,
     };
 
     ca_buf_reset(buf);
@@ -326,7 +348,7 @@ static void trip(unsigned kind, struct source *s, struct ca_buf *buf)
 }
 
 static const char *const kind_tables[KINDS] = { "meta", "meta", "ca", "token", "cert", "job",
-                                                "input", "result", "id" };
+                                                "input", "result", "id", "known" };
 
 static void refused(unsigned kind, struct ca_bytes value)
 {
@@ -423,6 +445,9 @@ static void flags_states_and_versions_that_do_not_exist_are_refused(void **state
         { 5, 19, 0 }, { 5, 19, 6 },             /* job: state */
         { 5, 20, 2 },           /* job: finishing */
         { 7, 1, 0 }, { 7, 1, 5 }, { 7, 1, 0x85 }, /* result: status */
+        /* kind 10 stands for a result with remarks: ignored that names nothing (its lowest octet),
+         * warnings that are none or unknown */
+        { 10, 9, 0 }, { 10, 10, 0 }, { 10, 10, 4 },
     };
 
     (void)state;
@@ -432,16 +457,21 @@ static void flags_states_and_versions_that_do_not_exist_are_refused(void **state
         struct schema_ca ca = { .name = ca_bytes_str("n"), .state = SCHEMA_CA_ACTIVE };
         struct schema_job job = { .name = ca_bytes_str("n"), .state = SCHEMA_JOB_RUNNING };
         struct schema_result result = { .status = SCHEMA_RESULT_ISSUED };
+        unsigned kind = wrong[i].kind == 10 ? 7 : wrong[i].kind;
         union any_row row;
 
+        if (wrong[i].kind == 10) {
+            result.ignored = 1;
+            result.warnings = SCHEMA_WARNING_KNOWN_KEY;
+        }
         ca_buf_reset(&buf);
         if (wrong[i].kind == 0) schema_encode_identity(&identity, &buf);
         if (wrong[i].kind == 2) schema_encode_ca(&ca, &buf);
         if (wrong[i].kind == 5) schema_encode_job(&job, &buf);
-        if (wrong[i].kind == 7) schema_encode_result(&result, &buf);
-        assert_int_equal(decode(wrong[i].kind, ca_buf_view(&buf), &row, NULL), CA_OK);
+        if (kind == 7) schema_encode_result(&result, &buf);
+        assert_int_equal(decode(kind, ca_buf_view(&buf), &row, NULL), CA_OK);
         buf.data[wrong[i].at] = wrong[i].octet;
-        refused(wrong[i].kind, ca_buf_view(&buf));
+        refused(kind, ca_buf_view(&buf));
     }
     for (unsigned kind = 0; kind < KINDS; kind++) {
         struct source *s = *state;
@@ -535,6 +565,46 @@ static void a_result_row_of_an_issued_request_has_21_octets_and_the_id(void **st
     row.id_is_null = true;
     schema_encode_result(&row, &buf);
     equals_hex(ca_buf_view(&buf), "01" "81" "0102030405060708090a0b0c0d0e0f101112");
+    ca_buf_clear(&buf);
+}
+
+static void remarks_stand_before_the_id_and_only_where_there_are_any(void **state)
+{
+    struct schema_result row = { .status = SCHEMA_RESULT_ISSUED, .id = ca_bytes_str("d"),
+                                 .ignored = UINT64_C(0x0001000000000009) };
+    struct ca_buf buf;
+
+    (void)state;
+    ca_buf_init(&buf, 256);
+    schema_encode_result(&row, &buf);
+    equals_hex(ca_buf_view(&buf),
+               "01" "41" "0001000000000009" "0164" "000000000000000000000000000000000000");
+    ca_buf_reset(&buf);
+    row.warnings = SCHEMA_WARNING_DUPLICATE_KEY;
+    schema_encode_result(&row, &buf);
+    equals_hex(ca_buf_view(&buf),
+               "01" "61" "0001000000000009" "01" "0164" "000000000000000000000000000000000000");
+    ca_buf_reset(&buf);
+    row.ignored = 0;
+    schema_encode_result(&row, &buf);
+    equals_hex(ca_buf_view(&buf), "01" "21" "01" "0164" "000000000000000000000000000000000000");
+    ca_buf_clear(&buf);
+}
+
+static void a_known_key_has_23_octets_under_the_16_of_its_hash(void **state)
+{
+    struct schema_known row = { .ca = 7 };
+    uint8_t hash[SCHEMA_KNOWN_LEN];
+    struct schema_key key;
+    struct ca_buf buf;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(row.serial); i++) row.serial[i] = (uint8_t)(i + 1);
+    memset(hash, 0xcd, sizeof(hash));
+    ca_buf_init(&buf, 256);
+    schema_encode_known(&row, &buf);
+    equals_hex(ca_buf_view(&buf), "01" "00000007" "0102030405060708090a0b0c0d0e0f101112");
+    equals_hex(schema_key_known(&key, hash), "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd");
     ca_buf_clear(&buf);
 }
 
@@ -648,6 +718,8 @@ int main(void)
         cmocka_unit_test(a_certificate_row_has_49_octets_before_its_der),
         cmocka_unit_test(a_result_row_of_an_issued_request_has_21_octets_and_the_id),
         cmocka_unit_test(a_result_row_of_a_refused_request_carries_reason_place_and_record),
+        cmocka_unit_test(remarks_stand_before_the_id_and_only_where_there_are_any),
+        cmocka_unit_test(a_known_key_has_23_octets_under_the_16_of_its_hash),
         cmocka_unit_test(keys_have_their_fields_side_by_side_in_big_endian),
         cmocka_unit_test(keys_read_back_what_was_put_in_and_refuse_another_length),
         cmocka_unit_test(the_order_of_expiry_keys_is_the_order_of_time),

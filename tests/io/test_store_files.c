@@ -322,11 +322,12 @@ static enum ca_status fill_format(void *ctx, struct store_txn *txn, struct ca_er
 static void a_store_of_another_version_is_refused(void **state)
 {
     static const struct { struct format_row row; enum ca_status st; const char *name; } stores[] = {
-        { { { 0, 0, 0, 2, 0, 0, 9, 24 }, 16 }, CA_REFUSED, "store-version" },
-        { { { 0, 0, 0, 2 }, 4 }, CA_REFUSED, "store-version" },
-        { { { 0, 0, 0, 1, 0, 1, 0, 0 }, 16 }, CA_REFUSED, "store-version" },    /* LMDB 1.0 */
-        { { { 0, 0, 0, 1 }, 15 }, CA_CORRUPT, "store-damaged" },
-        { { { 0, 0, 0, 1 }, 17 }, CA_CORRUPT, "store-damaged" },
+        { { { 0, 0, 0, 1, 0, 0, 9, 24 }, 16 }, CA_REFUSED, "store-version" },   /* the first */
+        { { { 0, 0, 0, 3, 0, 0, 9, 24 }, 16 }, CA_REFUSED, "store-version" },
+        { { { 0, 0, 0, 3 }, 4 }, CA_REFUSED, "store-version" },
+        { { { 0, 0, 0, 2, 0, 1, 0, 0 }, 16 }, CA_REFUSED, "store-version" },    /* LMDB 1.0 */
+        { { { 0, 0, 0, 2 }, 15 }, CA_CORRUPT, "store-damaged" },
+        { { { 0, 0, 0, 2 }, 17 }, CA_CORRUPT, "store-damaged" },
         { { { 0, 0, 1 }, 3 }, CA_CORRUPT, "store-damaged" },
         { { { 0 }, 0 }, CA_CORRUPT, "store-damaged" },
     };

@@ -85,12 +85,21 @@ void job_fixture_request(const char *name, bool broken_signature, struct ca_buf 
     EVP_PKEY_free(key);
 }
 
+static void write_bundle(const struct store_fixture *f, const char *file, struct ca_buf *text,
+                         char path[512])
+{
+    struct ca_error err;
+
+    (void)snprintf(path, 512, "%s/%s", f->root, file);
+    if (file_write(path, 0644, ca_buf_view(text), &err) != CA_OK) fail_msg("%s", err.text);
+    ca_buf_clear(text);
+}
+
 void job_fixture_bundle(const struct store_fixture *f, const char *file, unsigned count,
                         unsigned broken_every, char path[512])
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     struct ca_buf text;
-    struct ca_error err;
 
     assert_non_null(key);
     ca_buf_init(&text, (size_t)64 << 20);
@@ -101,9 +110,27 @@ void job_fixture_bundle(const struct store_fixture *f, const char *file, unsigne
         append_request(key, name, broken_every != 0 && i % broken_every == 0, &text);
     }
     EVP_PKEY_free(key);
-    (void)snprintf(path, 512, "%s/%s", f->root, file);
-    if (file_write(path, 0644, ca_buf_view(&text), &err) != CA_OK) fail_msg("%s", err.text);
-    ca_buf_clear(&text);
+    write_bundle(f, file, &text, path);
+}
+
+void job_fixture_bundle_keys(const struct store_fixture *f, const char *file, const unsigned *keys,
+                             unsigned count, char path[512])
+{
+    EVP_PKEY *made[JOB_FIXTURE_KEYS_MAX] = { NULL };
+    struct ca_buf text;
+
+    ca_buf_init(&text, (size_t)64 << 20);
+    for (unsigned i = 0; i < count; i++) {
+        char name[32];
+
+        assert_true(keys[i] < JOB_FIXTURE_KEYS_MAX);
+        if (made[keys[i]] == NULL) made[keys[i]] = EVP_EC_gen("P-256");
+        assert_non_null(made[keys[i]]);
+        (void)snprintf(name, sizeof(name), "device-%06u", i + 1);
+        append_request(made[keys[i]], name, false, &text);
+    }
+    for (unsigned i = 0; i < JOB_FIXTURE_KEYS_MAX; i++) EVP_PKEY_free(made[i]);
+    write_bundle(f, file, &text, path);
 }
 
 void job_fixture_ask(const struct store_fixture *f, const char *name, const char *input,
@@ -113,8 +140,8 @@ void job_fixture_ask(const struct store_fixture *f, const char *name, const char
     (void)snprintf(out->out_dir, sizeof(out->out_dir), "%s/%s.out", f->root,
                    name != NULL ? name : "unnamed");
     out->spec = (struct batch_job_spec){
-        .name = name, .ca = "sub", .tmpl = ca_template_default(), .out_dir = out->out_dir,
-        .inputs = out->inputs, .input_count = 1,
+        .name = name, .ca = "sub", .out_dir = out->out_dir, .inputs = out->inputs,
+        .input_count = 1,
     };
 }
 
