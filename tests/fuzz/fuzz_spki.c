@@ -42,6 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         st = ca_rsa_check_modulus(key.rsa_n, &err);
         require(st == CA_OK || st == CA_REFUSED);
     }
-    planted(key.key.data[key.key.len / 2] == 0x7e, data, size);
+    planted(key.key.data[key.key.len / 2] == 0x7d && key.key.data[1] != 0, data, size);
     return 0;
 }

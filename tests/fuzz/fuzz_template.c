@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     require(findings.total == 0 && tmpl->name != NULL && tmpl->source.len > 0);
     require_same_again(tmpl);
-    planted(strchr(tmpl->name, 'Q') != NULL, data, size);
+    planted(tmpl->source.len % 16 == 5, data, size);
     ca_template_free(tmpl);
     return 0;
 }
