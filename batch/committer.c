@@ -92,6 +92,7 @@ static enum ca_status put_job(struct store_txn *txn, const struct batch_group *g
         row->signed_count += group->chunks[i]->signed_count;
         row->discarded += group->chunks[i]->discarded;
         row->notices |= group->chunks[i]->notices;
+        row->ignored |= group->chunks[i]->ignored;
     }
     row->duplicate_keys += keys->duplicate_keys;
     row->known_keys += keys->known_keys;

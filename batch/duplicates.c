@@ -347,8 +347,7 @@ static void discard_known(struct batch_chunk *chunk, struct batch_item *item,
 
     memcpy(serial.octets, known->serial, SCHEMA_SERIAL_LEN);
     ca_serial_format(&serial, text);
-    (void)ca_refuse(&refusal, CA_REASON_KNOWN_KEY, "certificate %s of CA %" PRIu32
-                    " has this key", text, known->ca);
+    (void)ca_refuse(&refusal, CA_REASON_KNOWN_KEY, "certificate %s has this key", text);
     item->warnings = 0;         /* of what is refused only the reason counts */
     batch_item_discard(chunk, item, &refusal);
 }

@@ -114,8 +114,10 @@ static enum ca_status step_possession(struct way *way, struct ca_error *err)
     return st;
 }
 
-static enum ca_status is_known(const struct way *way, bool *known, struct ca_error *err)
+static enum ca_status is_known(const struct way *way, bool *known, struct ca_serial *serial,
+                               struct ca_error *err)
 {
+    struct schema_known row;
     struct store_txn *txn = NULL;
     struct schema_key key;
     struct ca_bytes value;
@@ -124,20 +126,28 @@ static enum ca_status is_known(const struct way *way, bool *known, struct ca_err
     if (st != CA_OK) return st;
     st = store_get(txn, STORE_KNOWN, schema_key_known(&key, way->item->contents.key_hash), known,
                    &value, err);
+    if (st == CA_OK && *known) st = schema_decode_known(value, &row, err);
+    if (st == CA_OK && *known) {
+        serial->len = SCHEMA_SERIAL_LEN;
+        memcpy(serial->octets, row.serial, SCHEMA_SERIAL_LEN);
+    }
     store_abort(txn);
     return st;
 }
 
 static enum ca_status step_known_key(struct way *way, struct ca_error *err)
 {
+    char text[CA_SERIAL_TEXT_MAX];
+    struct ca_serial serial;
     bool known = false;
     enum ca_status st;
 
     if (way->terms->tmpl->keys_in_store == CA_KEYS_ALLOW) return CA_OK;
-    st = is_known(way, &known, err);
+    st = is_known(way, &known, &serial, err);
     if (st != CA_OK || !known) return st;
+    ca_serial_format(&serial, text);
     if (way->terms->tmpl->keys_in_store == CA_KEYS_REJECT)
-        return ca_refuse(err, CA_REASON_KNOWN_KEY, "this key already has a certificate");
+        return ca_refuse(err, CA_REASON_KNOWN_KEY, "certificate %s has this key", text);
     way->out->notices |= CA_NOTICE_BIT(KNOWN_KEYS);
     return CA_OK;
 }
@@ -183,9 +193,9 @@ static const struct part parts_before[] = {
 static const struct part parts_after[] = {
     { "validity", step_validity },
     { "proof of possession", step_possession },
-    { "key known in the store", step_known_key },
     { "certificate", step_build },
     { "lint", step_lint },
+    { "key known in the store", step_known_key },       /* the committer's: last */
 };
 
 #define COUNT_OF(parts) (sizeof(parts) / sizeof((parts)[0]))

@@ -68,6 +68,7 @@ void batch_chunk_reset(struct batch_chunk *chunk, const struct batch_plan *plan,
     chunk->begun_ms = 0;
     chunk->issued = chunk->rejected = chunk->signed_count = 0;
     chunk->notices = chunk->discarded = 0;
+    chunk->ignored = 0;
     memset(chunk->by_reason, 0, sizeof(chunk->by_reason));
     chunk->last_of_group = false;
     chunk->fatal.status = CA_OK;
@@ -303,6 +304,7 @@ static struct ca_bytes count_issued(struct batch_chunk *chunk, const struct batc
 
     chunk->issued++;
     chunk->notices |= ca_notices_of(ca_profile_template(profile->profile), item->request.key.kind);
+    chunk->ignored |= item->contents.ignored;
     if (item->contents.ignored != 0) chunk->notices |= CA_NOTICE_BIT(IGNORED);
     return ca_bytes_of(chunk->certs.data + item->slot.der_offset, item->slot.der_len);
 }
@@ -328,6 +330,7 @@ void batch_chunk_encode(struct batch_chunk *chunk)
 
     if (st != CA_OK) return;
     chunk->issued = 0;
+    chunk->ignored = 0;
     chunk->notices &= CA_NOTICE_BIT(DUPLICATE_KEYS) | CA_NOTICE_BIT(KNOWN_KEYS);
     ca_buf_reset(&chunk->rows);
     if (chunk->out[0].len > 0) ca_wipe(chunk->out[0].data, chunk->out[0].len);  /* discarded ones */

@@ -81,6 +81,7 @@ struct batch_chunk {
     uint32_t issued, rejected, signed_count;
     uint32_t by_reason[CA_REASON_COUNT];
     uint32_t notices;               /* CA_NOTICE_BIT of what was issued */
+    uint64_t ignored;               /* CA_IGNORED_BIT, likewise */
     uint32_t discarded;             /* signed, and refused by the committer: of a twin */
     bool last_of_group;             /* set by the committer for the outbox */
     struct ca_error fatal;          /* status CA_OK, or what must end the run */

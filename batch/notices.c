@@ -1,11 +1,11 @@
 #include "batch/notices.h"
 
+#include "engine/ignored.h"
 #include "engine/notice.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
-#define SENTENCE_MAX 384
+#define SENTENCE_MAX 2048       /* with the names of all that can be ignored */
 
 static uint64_t count_of(const struct schema_job *row, unsigned bit)
 {
@@ -14,15 +14,33 @@ static uint64_t count_of(const struct schema_job *row, unsigned bit)
     return 0;
 }
 
+/* ": csr.keyUsage, csr.extendedKeyUsage" */
+static void append_ignored(uint64_t ignored, struct ca_buf *out)
+{
+    const char *separator = ": ";
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *name = ca_ignored_name(bit);
+
+        if ((ignored >> bit & 1) == 0 || name == NULL) continue;
+        ca_buf_printf(out, "%s%s", separator, name);
+        separator = ", ";
+    }
+}
+
 static void append_sentence(const struct schema_job *row, unsigned bit, struct ca_buf *out)
 {
-    char sentence[SENTENCE_MAX], count[32] = "";
+    struct ca_buf sentence;
 
-    if (count_of(row, bit) > 0)
-        (void)snprintf(count, sizeof(count), "%" PRIu64 " ", count_of(row, bit));
-    (void)snprintf(sentence, sizeof(sentence), "%s: %s%s (%s)", ca_notice_code(bit), count,
-                   ca_notice_text(bit), ca_notice_rule(bit));
-    ca_json_append_string(out, ca_bytes_str(sentence));
+    ca_buf_init(&sentence, SENTENCE_MAX);
+    ca_buf_printf(&sentence, "%s: ", ca_notice_code(bit));
+    if (count_of(row, bit) > 0) ca_buf_printf(&sentence, "%" PRIu64 " ", count_of(row, bit));
+    ca_buf_append_str(&sentence, ca_notice_text(bit));
+    if (bit == CA_NOTICE_IGNORED) append_ignored(row->ignored, &sentence);
+    ca_buf_printf(&sentence, " (%s)", ca_notice_rule(bit));
+    ca_json_append_string(out, ca_buf_view(&sentence));
+    if (sentence.failed != CA_OK && out->failed == CA_OK) out->failed = sentence.failed;
+    ca_buf_clear(&sentence);
 }
 
 void batch_notices_append_json(const struct schema_job *row, struct ca_buf *out)

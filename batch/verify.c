@@ -405,6 +405,7 @@ enum ca_status batch_verify(struct batch_registry *registry, bool deep,
     if (st == CA_OK) st = check_all(&v, err);
     report->certificates = report->rows[STORE_CERT];
     forget_ca(&v);
+    verify_template_free(v.tmpl);
     ca_prover_free(v.prover);
     if (st != CA_OK || report->findings == 0) return st;
     (void)ca_fail_named(err, CA_CORRUPT, "store-damaged",

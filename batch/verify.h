@@ -1,7 +1,7 @@
 /*
  * Checks a store: checksums of every value, rows that decode, indexes that agree with what they
  * index, counts that add up; deep: every certificate parses, verifies under its CA's certificate,
- * and says what its row says.
+ * says what its row says, and has what its template fixes.
  *
  * Thread: the registry's.
  */

@@ -203,7 +203,8 @@ static enum ca_status check_content(struct verify *v, struct store_txn *txn,
         return CA_OK;
     }
     check_says_the_same(v, s, &cert);
-    return v->deep && found ? check_signature(v, s, &cert, err) : CA_OK;
+    if (v->deep) st = verify_template(v, txn, s->hex, s->row.profile, &cert, err);
+    return st == CA_OK && v->deep && found ? check_signature(v, s, &cert, err) : st;
 }
 
 enum ca_status verify_cert(struct verify *v, struct store_txn *txn, struct ca_bytes key,

@@ -71,6 +71,14 @@ static void check_job_counters(struct verify *v, uint32_t number, const struct s
         verify_find(v, "job %u: %" PRIu64 " issued and %" PRIu64 " rejected are more than the %"
                     PRIu64 " committed", (unsigned)number, row->issued, row->rejected, row->done);
     }
+    if (row->signed_count != row->issued + row->discarded) {
+        verify_find(v, "job %u: %" PRIu64 " were signed, but %" PRIu64 " issued and %" PRIu64
+                    " discarded", (unsigned)number, row->signed_count, row->issued, row->discarded);
+    }
+    if (row->discarded > row->rejected) {
+        verify_find(v, "job %u: %" PRIu64 " were discarded, but %" PRIu64 " rejected",
+                    (unsigned)number, row->discarded, row->rejected);
+    }
     if (row->out_done > row->done) {
         verify_find(v, "job %u: %" PRIu64 " are in the outputs, but %" PRIu64 " committed",
                     (unsigned)number, row->out_done, row->done);

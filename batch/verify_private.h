@@ -3,6 +3,7 @@
  *
  *   verify.c        the walk over every table; meta, CAs, tokens, profiles
  *   verify_cert.c   certificates, their index, revocations, known keys
+ *   verify_template.c   what certificates have of their templates (deep)
  *   verify_job.c    jobs, their results, inputs and ids
  *
  * Every check compares a row with what it finds by look-up in the same read transaction, so memory
@@ -13,6 +14,7 @@
 
 #include "batch/ca_row.h"
 #include "batch/verify.h"
+#include "engine/cert.h"
 #include "engine/prove.h"
 
 #define VERIFY_SENTENCE_MAX 512
@@ -37,6 +39,7 @@ struct verify {
     struct batch_verify_report *report;
     enum store_table table;             /* being walked */
     struct ca_prover *prover;           /* deep */
+    struct verify_template *tmpl;       /* deep: of the last certificate; NULL: none yet */
     struct batch_ca ca;                 /* the last one looked at */
     bool ca_loaded;
     struct verify_tally tally;
@@ -63,6 +66,11 @@ CA_MUST_CHECK enum ca_status verify_load_ca(struct verify *v, struct store_txn *
 CA_MUST_CHECK enum ca_status verify_cert(struct verify *v, struct store_txn *txn,
                                          struct ca_bytes key, struct ca_bytes value,
                                          struct ca_error *err);
+/* A certificate's fixed parts against the profile that it names by the first octets of its hash;
+ * serial is how sentences name it. */
+CA_MUST_CHECK enum ca_status verify_template(struct verify *v, struct store_txn *txn,
+                                             const char *serial, uint64_t profile,
+                                             const struct ca_cert *cert, struct ca_error *err);
 CA_MUST_CHECK enum ca_status verify_expiry(struct verify *v, struct store_txn *txn,
                                            struct ca_bytes key, struct ca_bytes value,
                                            struct ca_error *err);
@@ -84,6 +92,8 @@ CA_MUST_CHECK enum ca_status verify_id(struct verify *v, struct store_txn *txn,
 CA_MUST_CHECK enum ca_status verify_result(struct verify *v, struct store_txn *txn,
                                            struct ca_bytes key, struct ca_bytes value,
                                            struct ca_error *err);
+
+void verify_template_free(struct verify_template *t);
 
 /* A result whose checksum is wrong, and the end of the result table. */
 CA_MUST_CHECK enum ca_status verify_result_damaged(struct verify *v, struct store_txn *txn,

@@ -149,6 +149,13 @@ static enum ca_status read_line(struct batch_worker *worker, struct batch_chunk 
     if (st == CA_OK && item->line_api.len > 0) {
         st = ca_api_parse(item->line_api, &chunk->arena, &worker->api, err);
         ask->api = &worker->api;
+        if (ca_status_is_request(st)) {
+            struct ca_error why = *err;
+
+            /* Its paths begin inside the member; a line has a "subject" of its own. */
+            st = ca_refuse(err, (enum ca_reason)why.reason, "api_passthrough%s%s",
+                           st == CA_MALFORMED ? ": " : ".", why.text);
+        }
     }
     return st;
 }

@@ -1,5 +1,6 @@
 #include "engine/contents.h"
 
+#include "engine/cert.h"
 #include "engine/ext.h"
 #include "engine/name_equal.h"
 
@@ -254,9 +255,12 @@ static enum ca_status check_passing(const struct deciding *d, const struct asked
     if (st != CA_OK || !is_id_ce(asked->oid)) return st;
     if (asked->oid.data[2] == 35) return check_own_key_id(d->ask, asked->value, err);
     if (asked->oid.data[2] != 15 || d->tmpl->kind != CA_TEMPLATE_END_ENTITY) return CA_OK;
-    if (!ca_key_usage_read(asked->value, &bits) || (bits & CA_KU_KEY_CERT_SIGN) == 0) return CA_OK;
+    if (!ca_key_usage_read(asked->value, &bits) ||
+        (bits & (CA_KU_KEY_CERT_SIGN | CA_KU_CRL_SIGN)) == 0)
+        return CA_OK;
     return ca_refuse(err, CA_REASON_PASSTHROUGH_REFUSED,
-                     "keyUsage: keyCertSign in an end entity's certificate");
+                     "keyUsage: %s in an end entity's certificate",
+                     (bits & CA_KU_KEY_CERT_SIGN) != 0 ? "keyCertSign" : "cRLSign");
 }
 
 /* The extension of this type that passes already; NULL when there is none. */
@@ -367,6 +371,10 @@ static enum ca_status decide_extensions(struct deciding *d, struct ca_arena *are
     if (st != CA_OK || d->count == 0) return st;
     st = check_no_rev_avail(d, err);
     if (st != CA_OK) return st;
+    /* Here already, so that what no certificate has room for does not fill the arena of many. */
+    if (d->octets > CA_CERT_DER_MAX)
+        return ca_refuse(err, CA_REASON_REQUEST_TOO_LONG,
+                         "the certificate would be longer than %d octets", CA_CERT_DER_MAX);
     if (d->octets > arena->max - arena->used)
         return ca_fail(err, CA_FULL, "extensions: more than %zu octets", arena->max);
     at = ca_arena_take(arena, d->octets);
@@ -404,6 +412,11 @@ static enum ca_status compare_names(const struct ca_ask *ask, struct ca_error *e
 {
     const struct ca_request *request = ask->request;
 
+    if (ask->line_subject.len == 0 && ask->line_san.len == 0 &&
+        (!request->subject_empty || request->has_san))
+        return ca_refuse(err, CA_REASON_NO_MANIFEST_NAMES,
+                         "request and line of NDJSON must agree, and this request came without "
+                         "names in a line");
     if (request->subject_empty != (ask->line_subject.len == 0) ||
         (!request->subject_empty && !ca_name_equal(request->subject, ask->line_subject)))
         return ca_refuse(err, CA_REASON_NAMES_DISAGREE,
@@ -423,7 +436,8 @@ static enum ca_status take_names(const struct ca_template *tmpl, const struct ca
     case CA_NAMES_FROM_MANIFEST:
         if (ask->line_subject.len == 0 && ask->line_san.len == 0)
             return ca_refuse(err, CA_REASON_NO_MANIFEST_NAMES,
-                             "the template takes names from manifest lines, and this has none");
+                             "the template takes names from lines of NDJSON, and this request came "
+                             "without any");
         take_line_names(ask, out);
         return CA_OK;
     case CA_NAMES_BOTH_MUST_AGREE:

@@ -12,7 +12,7 @@
  * (but for a root's own, from the API) and a precertificate's poison never pass; nor does to an end
  * entity what is for CAs (nameConstraints and the policies' constraints), to a CA noRevAvail
  * (RFC 9608 3), to anybody noRevAvail where the certificate has pointers. KeyUsage with keyCertSign
- * for an end entity is refused (RFC 5280 4.2.1.9).
+ * or cRLSign for an end entity is refused (RFC 5280 4.2.1.3 and 4.2.1.9).
  *
  * Pure functions; any thread.
  */
@@ -52,7 +52,8 @@ struct ca_contents {
 
 /* Views of *out are into what ask shows and into arena; key_hash is left as it is. A SAN that does
  * not come from a request is critical when the subject is empty. CA_REFUSED: passthrough-refused,
- * names-disagree, no-manifest-names; CA_NOMEM, CA_FULL: arena. */
+ * names-disagree, no-manifest-names; CA_MALFORMED: request-too-long (the extensions alone are
+ * longer than CA_CERT_DER_MAX); CA_NOMEM, CA_FULL: arena. */
 CA_MUST_CHECK enum ca_status ca_contents_decide(const struct ca_template *tmpl,
                                                 const struct ca_pointers *pointers,
                                                 const struct ca_ask *ask, struct ca_arena *arena,

@@ -263,6 +263,39 @@ static bool is_bit_string(struct ca_bytes content)
     return (content.data[content.len - 1] & ((1u << unused) - 1)) == 0;
 }
 
+static int32_t two_digits(const uint8_t *p)
+{
+    if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9') return -1;
+    return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+/* X.690 11.7 and 11.8: Zulu and seconds; a GeneralizedTime may have a fraction that does not end in
+ * zero. */
+static bool is_time(struct ca_bytes content, size_t year_digits)
+{
+    size_t digits = year_digits + 10, last = content.len - 1;
+    const uint8_t *p = content.data;
+    struct ca_civil c = { .year = 2000 };
+    int64_t time_s;
+
+    if (content.len < digits + 1 || p[last] != 'Z') return false;
+    for (size_t i = 0; i < last; i++) {
+        bool point = i == digits && year_digits == 4 && p[i] == '.';
+
+        if (!point && (i == digits || p[i] < '0' || p[i] > '9')) return false;
+    }
+    if (last > digits && (last == digits + 1 || p[last - 1] == '0')) return false;
+    if (year_digits == 4) c.year = two_digits(p) * 100 + two_digits(p + 2);
+    else c.year += two_digits(p);
+    p += year_digits;
+    c.month = two_digits(p);
+    c.day = two_digits(p + 2);
+    c.hour = two_digits(p + 4);
+    c.minute = two_digits(p + 6);
+    c.second = two_digits(p + 8);
+    return ca_time_from_civil(&c, &time_s, NULL) == CA_OK;
+}
+
 /* The rules that each universal type has for itself. What has a tag of another class can be
  * anything. */
 static bool is_well_formed(const struct ca_der_element *e)
@@ -281,6 +314,8 @@ static bool is_well_formed(const struct ca_der_element *e)
     case CA_DER_OID: return is_oid(e->content);
     case CA_DER_BMP_STRING: return e->content.len % 2 == 0;
     case CA_DER_UNIVERSAL_STRING: return e->content.len % 4 == 0;
+    case CA_DER_UTC_TIME: return is_time(e->content, 2);
+    case CA_DER_GENERALIZED_TIME: return is_time(e->content, 4);
     case 0x08:
     case 0x0b:
     case 0x10:
@@ -319,12 +354,6 @@ enum ca_status ca_der_check_nested(struct ca_bytes whole, const char *what, stru
 }
 
 /* The value of digits two at a time; -1 when one of them is no digit. */
-static int32_t two_digits(const uint8_t *p)
-{
-    if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9') return -1;
-    return (p[0] - '0') * 10 + (p[1] - '0');
-}
-
 enum ca_status ca_der_time(struct ca_der *der, const char *what, int64_t *time_s,
                            struct ca_error *err)
 {

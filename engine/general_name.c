@@ -87,11 +87,28 @@ static enum ca_status read_other_name(struct ca_bytes content, struct other_name
     return st;
 }
 
+/* RFC 9598 3: a UTF8String; a mailbox whose local part is all ASCII has a form of its own, and the
+ * host is written in A-labels. */
+static const char *utf8_mailbox_fault(const struct ca_der_element *mailbox)
+{
+    struct ca_bytes text = mailbox->content;
+    const uint8_t *at = text.len == 0 ? NULL : memrchr(text.data, '@', text.len);
+    struct ca_bytes local;
+
+    if (mailbox->tag != CA_DER_UTF8_STRING) return "is no UTF8String";
+    if (at == NULL) return "has no @";
+    local = ca_bytes_of(text.data, (size_t)(at - text.data));
+    if (ca_charset_ascii(local) == local.len) return "has nothing but ASCII before the @";
+    return ca_host_name_fault(ca_bytes_of(at + 1, text.len - local.len - 1), false);
+}
+
 static enum ca_status check_other_name(struct ca_bytes content, struct ca_error *err)
 {
+    static const uint8_t smtp_utf8_mailbox[] = { 0x2b, 6, 1, 5, 5, 7, 8, 9 };
     struct other_name other = { .oid = { .len = 0 } };
     struct ca_bytes value;
     size_t characters = 0;
+    const char *fault = NULL;
     enum ca_status st = read_other_name(content, &other, err);
 
     if (st == CA_OK) st = ca_der_check_nested(other.value.whole, "an otherName's value", err);
@@ -103,7 +120,10 @@ static enum ca_status check_other_name(struct ca_bytes content, struct ca_error 
         (other.value.tag == CA_DER_PRINTABLE_STRING && ca_charset_printable(value) < value.len))
         return ca_refuse(err, CA_REASON_BAD_SAN,
                          "an otherName has an octet that its string type does not allow");
-    return CA_OK;
+    if (ca_bytes_equal(other.oid, ca_bytes_of(smtp_utf8_mailbox, sizeof(smtp_utf8_mailbox))))
+        fault = utf8_mailbox_fault(&other.value);
+    if (fault == NULL) return CA_OK;
+    return ca_refuse(err, CA_REASON_BAD_SAN, "a SmtpUTF8Mailbox %s (RFC 9598 3)", fault);
 }
 
 /* EDIPartyName ::= SEQUENCE { nameAssigner [0] DirectoryString OPTIONAL, partyName [1]

@@ -23,11 +23,12 @@
       "the template makes OCSP signers without the extension id-pkix-ocsp-nocheck",                \
       "RFC 6960 4.2.2.2.1")                                                                        \
     X(3, IGNORED, "passthrough-ignored",                                                           \
-      "something that requests or the API asked for was ignored: see \"ignored\" in the results",  \
+      "something that requests or the API asked for was ignored",                                  \
       "template: passthrough")                                                                     \
-    X(4, DUPLICATE_KEYS, "duplicate-keys", "keys stand in more than one request of the run",       \
+    X(4, DUPLICATE_KEYS, "duplicate-keys",                                                         \
+      "requests have a key that an earlier one of the run has",                                    \
       "template: duplicate_keys.run")                                                              \
-    X(5, KNOWN_KEYS, "known-keys", "keys already had a certificate in the store",                  \
+    X(5, KNOWN_KEYS, "known-keys", "requests have a key that already had a certificate",           \
       "template: duplicate_keys.store")
 
 enum ca_notice {

@@ -12,11 +12,11 @@
  * octet of the value that it looks at again; one unit of cost is half a nanosecond. The first steps
  * of each match are free, being what an honest pattern takes and bounded by a request's size.
  */
-#define STEPS_FREE 64
+#define STEPS_FREE 16
 #define STEPS_FACTOR 4
 #define STEP_COST 24
 #define MATCH_COST_MAX UINT64_C(2500000)
-#define REQUEST_COST_MAX UINT64_C(8000000)
+#define REQUEST_COST_MAX UINT64_C(6000000)
 
 struct ca_pattern {
     pcre2_code *code;

@@ -48,6 +48,9 @@ static enum ca_status check_issuer(const struct ca_profile_spec *spec, struct ca
     if (!issuer->cert.is_ca)
         return ca_refuse(err, CA_REASON_TEMPLATE_NOT_FOR_ISSUER,
                          "the issuer's certificate is not that of a CA");
+    if (spec->short_lived && tmpl->kind == CA_TEMPLATE_SUBORDINATE_CA)
+        return ca_refuse(err, CA_REASON_TEMPLATE_NOT_FOR_ISSUER,
+                         "template %s is not for a CA for short-lived certificates", tmpl->name);
     /* Slots are measured by the signing key, so its size counts as much as its kind. */
     if (ca_key_alg_kind(spec->issuer_key) != issuer->cert.key.kind ||
         ca_key_alg_bits(spec->issuer_key) != issuer->cert.key.bits)

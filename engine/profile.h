@@ -45,9 +45,10 @@ struct ca_profile_spec {
     struct ca_bytes api_json;
 };
 
-/* CA_REFUSED: template not for this issuer (a root template under an issuer, a subordinate path
- * length that is not below the issuer's; spec 6.2), algorithm of the wrong family; "template": its
- * extensions alone are too long for a certificate. */
+/* CA_REFUSED: template not for this issuer (a root template under an issuer, a subordinate's under
+ * one for short-lived certificates, a path length that is not below the issuer's; spec 6.2),
+ * algorithm of the wrong family; "template": its extensions alone are too long for a certificate.
+ * */
 CA_MUST_CHECK enum ca_status ca_profile_new(const struct ca_profile_spec *spec,
                                             struct ca_profile **out, struct ca_error *err);
 void ca_profile_free(struct ca_profile *profile);

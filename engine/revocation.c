@@ -1,5 +1,6 @@
 #include "engine/revocation.h"
 
+#include "engine/host_name.h"
 #include "engine/shape.h"
 
 #include <assert.h>
@@ -170,6 +171,15 @@ struct place {
     bool partitioned;
 };
 
+/* The parts have the right characters, but what they make stands in every certificate. */
+static enum ca_status check_uri(struct ca_bytes uri, const char *path, struct ca_error *err)
+{
+    const char *fault = ca_uri_fault(uri);
+
+    if (fault == NULL) return CA_OK;
+    return ca_shape_refuse(err, path, "would make a URI that %s", fault);
+}
+
 /* The URI of a CRL: suffix "" or "-delta". out holds URI_MAX. */
 static enum ca_status write_uri(const struct place *place, const char *folder, const char *suffix,
                                 const char *path, char *out, struct ca_error *err)
@@ -186,6 +196,7 @@ static enum ca_status write_uri(const struct place *place, const char *folder, c
     if (st == CA_OK && uri.len >= URI_MAX)
         st = ca_shape_refuse(err, path, "the CRL's URI would have %zu characters, more than %zu",
                              uri.len, URI_MAX - 1);
+    if (st == CA_OK) st = check_uri(ca_buf_view(&uri), path, err);
     if (st == CA_OK) {
         memcpy(out, uri.data, uri.len);
         out[uri.len] = '\0';
@@ -313,11 +324,12 @@ static enum ca_status read_ocsp(const json_t *ocsp, struct ca_revocation *out,
                                "responder whose address could stand in certificates");
     st = check_uri_text(cname, "OcspConfiguration.OcspCustomCname", err);
     if (st != CA_OK) return st;
-    out->ocsp_enabled = true;
     /* Seven and at most CNAME_MAX characters of 511. */
     memcpy(out->ocsp_uri, scheme, sizeof(scheme) - 1);
     memcpy(out->ocsp_uri + sizeof(scheme) - 1, cname, strlen(cname) + 1);
-    return CA_OK;
+    st = check_uri(ca_bytes_str(out->ocsp_uri), "OcspConfiguration.OcspCustomCname", err);
+    out->ocsp_enabled = st == CA_OK;
+    return st;
 }
 
 /* Puts the halves of a configuration that it names into *merged. */

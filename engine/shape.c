@@ -62,8 +62,11 @@ static enum ca_status parse_json(struct ca_bytes json, size_t max, json_t **out,
 
     if (json.len > max)
         return ca_fail_named(err, CA_MALFORMED, "bad-json", "longer than %zu octets", max);
-    value = json_loadb(json.len == 0 ? "" : (const char *)json.data, json.len,
-                       JSON_REJECT_DUPLICATES, &why);
+    if (json.len == 0) return ca_fail_named(err, CA_MALFORMED, "bad-json", "is empty");
+    if (json.len >= 3 && memcmp(json.data, "\xef\xbb\xbf", 3) == 0)
+        return ca_fail_named(err, CA_MALFORMED, "bad-json",
+                             "begins with a byte order mark; JSON has none (RFC 8259 8.1)");
+    value = json_loadb((const char *)json.data, json.len, JSON_REJECT_DUPLICATES, &why);
     if (value == NULL && json_error_code(&why) == json_error_out_of_memory)
         return ca_fail(err, CA_NOMEM, "no memory for a JSON text");
     if (value == NULL)

@@ -14,6 +14,15 @@ static void make_printable(char *text)
     }
 }
 
+/* A sentence that did not fit ends in "...", not within a character. */
+static void mark_cut(char text[CA_ERROR_TEXT_MAX])
+{
+    size_t end = CA_ERROR_TEXT_MAX - 4;
+
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) end--;
+    memcpy(text + end, "...", 4);
+}
+
 __attribute__((format(printf, 4, 0)))
 static enum ca_status fill(struct ca_error *err, enum ca_status status, const char *name,
                            const char *format, va_list args)
@@ -25,7 +34,8 @@ static enum ca_status fill(struct ca_error *err, enum ca_status status, const ch
     err->reason = 0;
     err->name = name;
     err->hint[0] = '\0';
-    (void)vsnprintf(err->text, sizeof(err->text), format, args);    /* cut, never overrun */
+    if (vsnprintf(err->text, sizeof(err->text), format, args) >= (int)sizeof(err->text))
+        mark_cut(err->text);
     make_printable(err->text);
     return status;
 }

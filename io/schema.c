@@ -408,6 +408,7 @@ void schema_encode_job(const struct schema_job *row, struct ca_buf *out)
     put_u64(out, row->out_done);
     for (size_t i = 0; i < 3; i++) put_u64(out, row->out_lengths[i]);
     put_u32(out, row->notices);
+    put_u64(out, row->ignored);
     put_u64(out, row->duplicate_keys);
     put_u64(out, row->known_keys);
     put_bytes32(out, row->summary);
@@ -439,6 +440,7 @@ enum ca_status schema_decode_job(struct ca_bytes value, struct schema_job *row,
     v.out_done = get_u64(&r);
     for (size_t i = 0; i < 3; i++) v.out_lengths[i] = get_u64(&r);
     v.notices = get_u32(&r);
+    v.ignored = get_u64(&r);
     v.duplicate_keys = get_u64(&r);
     v.known_keys = get_u64(&r);
     v.summary = get_bytes32(&r);

@@ -106,8 +106,9 @@ struct schema_job {
     uint64_t out_done;          /* ordinals below this lie within out_lengths */
     uint64_t out_lengths[3];    /* certs, results, rejected */
     uint32_t notices;           /* CA_NOTICE_BIT of engine/notice.h */
-    uint64_t duplicate_keys;    /* requests whose key an earlier one of the run had */
-    uint64_t known_keys;        /* requests whose key had a certificate in the store */
+    uint64_t ignored;           /* CA_IGNORED_BIT of engine/ignored.h, of all that was issued */
+    uint64_t duplicate_keys;    /* issued all the same: the key of an earlier one of the run */
+    uint64_t known_keys;        /* likewise: the key had a certificate in the store */
     struct ca_bytes summary;    /* JSON, once completed */
 };
 

@@ -204,6 +204,7 @@ static enum ca_status show_job(struct ca_bytes value, struct ca_buf *out, struct
     put_number(out, "results_length", row.out_lengths[1]);
     put_number(out, "rejected_length", row.out_lengths[2]);
     put_number(out, "notices", row.notices);
+    put_number(out, "ignored", row.ignored);
     put_number(out, "duplicate_keys", row.duplicate_keys);
     put_number(out, "known_keys", row.known_keys);
     put_text(out, "summary", row.summary);

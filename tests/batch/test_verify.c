@@ -510,6 +510,51 @@ static void a_single_certificate_without_its_profile_is_found(void **state)
     expect(f, false, 1, "its profile is not in the store");
 }
 
+/* A sound certificate under the profile of another template: only its octets can tell. */
+static void a_certificate_that_its_template_does_not_give_is_found_deep(void **state)
+{
+    struct batch_issue spec = { .ca = "sub", .terms = { .tmpl = "CodeSigningCertificate/V1" } };
+    struct store_fixture *f = *state;
+    struct batch_verify_report report;
+    struct batch_issued issued;
+    struct schema_key key;
+    struct schema_cert other;
+    struct ca_buf csr;
+    struct plant p;
+
+    ca_buf_init(&csr, 1 << 16);
+    job_fixture_request("signer", false, &csr);
+    spec.csr = ca_buf_view(&csr);
+    assert_int_equal(batch_issue(f->registry, &spec, &issued, &f->err), CA_OK);
+    assert_int_equal(batch_verify(f->registry, true, NULL, NULL, &report, &f->err), CA_OK);
+    begin(f, &p);
+    assert_int_equal(schema_decode_cert(get(&p, STORE_CERT, schema_key_cert(
+                                                &key, issued.serial.octets, p.ca)), &other, NULL),
+                     CA_OK);
+    take_single(&p);        /* the root's own */
+    p.row.profile = other.profile;
+    put_cert(&p);
+    end(&p);
+    assert_int_equal(batch_verify(f->registry, false, NULL, NULL, &report, &f->err), CA_OK);
+    expect(f, true, 3, "its basic constraints: not as the template");
+    expect(f, true, 3, "its key usage: not as the template");
+    expect(f, true, 3, "its extended key usage: not as the template");
+    batch_issued_clear(&issued);
+    ca_buf_clear(&csr);
+}
+
+static void another_purpose_is_found_deep(void **state)
+{
+    static const uint8_t client_auth[] = { 0x2b, 6, 1, 5, 5, 7, 3, 2 };
+    struct store_fixture *f = *state;
+    struct plant p;
+
+    begin(f, &p);
+    change_der(&p, find_in_der(&p, client_auth, sizeof(client_auth)) + 7);
+    end(&p);
+    expect(f, true, 2, "its extended key usage: not as the template");
+}
+
 static void a_certificate_of_another_place_is_found_from_both_sides(void **state)
 {
     struct store_fixture *f = *state;
@@ -645,11 +690,30 @@ static void a_job_that_counts_other_results_is_found(void **state)
 
     begin(f, &p);
     p.job.issued--;
+    p.job.signed_count--;
     p.job.rejected++;
     put_job(&p);
     end(&p);
     expect(f, false, 2, "its row says 8 issued, its results 9");
     expect(f, false, 2, "its row says 4 rejected, its results 3");
+}
+
+static void a_job_whose_signatures_do_not_add_up_is_found(void **state)
+{
+    struct store_fixture *f = *state;
+    struct plant p;
+
+    begin(f, &p);
+    p.job.signed_count++;
+    put_job(&p);
+    end(&p);
+    expect(f, false, 1, "10 were signed, but 9 issued and 0 discarded");
+    begin(f, &p);
+    p.job.discarded = p.job.rejected + 1;
+    p.job.signed_count = p.job.issued + p.job.discarded;
+    put_job(&p);
+    end(&p);
+    expect(f, false, 1, "4 were discarded, but 3 rejected");
 }
 
 static void more_results_than_committed_are_found(void **state)
@@ -1133,12 +1197,15 @@ int main(void)
         verify_test(a_certificate_of_a_later_ca_certificate_is_found),
         verify_test(a_certificate_of_another_profile_is_found),
         verify_test(a_single_certificate_without_its_profile_is_found),
+        verify_test(a_certificate_that_its_template_does_not_give_is_found_deep),
+        verify_test(another_purpose_is_found_deep),
         verify_test(a_certificate_of_another_place_is_found_from_both_sides),
         verify_test(a_certificate_of_a_job_that_does_not_exist_is_found),
         verify_test(a_revocation_of_nothing_or_another_scope_is_found),
         verify_test(a_scope_that_the_ca_never_opened_is_found),
         verify_test(a_known_key_of_no_or_another_certificate_is_found),
         verify_test(a_job_that_counts_other_results_is_found),
+        verify_test(a_job_whose_signatures_do_not_add_up_is_found),
         verify_test(more_results_than_committed_are_found),
         verify_test(more_committed_than_results_are_found),
         verify_test(a_hole_in_the_results_is_found),

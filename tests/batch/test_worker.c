@@ -405,6 +405,42 @@ static void a_lines_api_passthrough_takes_the_place_of_the_jobs(void **state)
     EVP_PKEY_free(key);
 }
 
+/* A job's ApiPassthrough that no certificate has room for: each request is refused for it, however
+ * many there are in a chunk, and a line that has another one is issued. */
+static void an_api_passthrough_that_is_too_long_ends_no_run(void **state)
+{
+    enum { VALUES = 150, VALUE_OCTETS = 3000 };
+    static uint8_t value[VALUE_OCTETS];
+    struct batch_terms_spec terms = { .tmpl = "BlankEndEntityCertificate_APIPassthrough/V1" };
+    struct fixture *f = *state;
+    EVP_PKEY *key = make_key(0);
+    struct ca_buf json;
+    X509 *x;
+
+    ca_buf_init(&json, 1 << 20);
+    ca_buf_append_str(&json, "{\"Extensions\":{\"CustomExtensions\":[");
+    for (int i = 0; i < VALUES; i++) {
+        ca_buf_printf(&json, "%s{\"ObjectIdentifier\":\"1.2.3.%d\",\"Value\":\"",
+                      i > 0 ? "," : "", i);
+        ca_base64_append(&json, ca_bytes_of(value, sizeof(value)));
+        ca_buf_append_str(&json, "\"}");
+    }
+    ca_buf_append_str(&json, "]}}");
+    terms.api_json = ca_buf_view(&json);
+    change_terms(f, "long", &terms);
+    while (f->chunk->count < BATCH_CHUNK_ITEMS_MAX - 1) add_line(f, key, "");
+    add_line(f, key, ",\"api_passthrough\":{\"Subject\":{\"CommonName\":\"short\"}}");
+    batch_worker_process(f->worker, f->chunk, NULL, NULL);
+    assert_int_equal(f->chunk->fatal.status, CA_OK);
+    assert_int_equal(f->chunk->rejected, BATCH_CHUNK_ITEMS_MAX - 1);
+    assert_int_equal(f->chunk->by_reason[CA_REASON_REQUEST_TOO_LONG], BATCH_CHUNK_ITEMS_MAX - 1);
+    x = issued(f, BATCH_CHUNK_ITEMS_MAX - 1);
+    assert_common_name(x, "short");
+    X509_free(x);
+    ca_buf_clear(&json);
+    EVP_PKEY_free(key);
+}
+
 static size_t count_of(struct ca_bytes in, struct ca_bytes what)
 {
     size_t count = 0;
@@ -590,6 +626,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(names_come_from_the_line_where_the_template_says_so,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(an_api_passthrough_that_is_too_long_ends_no_run, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_lines_api_passthrough_takes_the_place_of_the_jobs,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_discarded_item_leaves_no_octet_of_its_certificate,

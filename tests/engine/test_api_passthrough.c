@@ -543,7 +543,7 @@ static void bad_names_of_a_line_are_refused_by_path(void **state)
         { "{}", "subject: at least one attribute", CA_REFUSED },
         { "{\"CommonName\":7}", "subject.CommonName: must be a string", CA_REFUSED },
         { "[]", "subject: not a JSON object", CA_MALFORMED },
-        { "", "subject: line 1, column 0: ", CA_MALFORMED },
+        { "", "subject: is empty", CA_MALFORMED },
     }, names[] = {
         { "[]", "san: has 0 entries, not 1 to 1000", CA_REFUSED },
         { "[7]", "san[0]: must be an object", CA_REFUSED },

@@ -259,6 +259,29 @@ static void any_octets_become_valid_json(void **state)
     }
 }
 
+/* The sentences of engine/status.h hold 191 octets. */
+static void a_sentence_that_does_not_fit_ends_in_dots_between_characters(void **state)
+{
+    char text[400] = "";
+    struct ca_error err;
+
+    (void)state;
+    for (size_t i = 0; i < 190; i++) strcat(text, "\xc3\xa9");
+    for (size_t shift = 0; shift < 2; shift++) {
+        assert_int_equal(ca_fail(&err, CA_IO, "%s%s", shift == 0 ? "" : "x", text), CA_IO);
+        assert_true(strlen(err.text) < sizeof(err.text));
+        assert_string_equal(err.text + strlen(err.text) - 3, "...");
+        for (const uint8_t *p = (const uint8_t *)err.text; *p != '\0';) {
+            size_t len = ca_utf8_sequence(ca_bytes_str((const char *)p));
+
+            assert_true(len > 0);
+            p += len;
+        }
+    }
+    assert_int_equal(ca_fail(&err, CA_IO, "%.*s", CA_ERROR_TEXT_MAX - 1, text), CA_IO);
+    assert_null(strstr(err.text, "..."));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +295,7 @@ int main(void)
         cmocka_unit_test(escaped_text_is_json_that_jansson_reads_as_the_same_text),
         cmocka_unit_test(octets_that_are_not_utf8_become_replacement_characters),
         cmocka_unit_test(any_octets_become_valid_json),
+        cmocka_unit_test(a_sentence_that_does_not_fit_ends_in_dots_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

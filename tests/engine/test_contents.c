@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "engine/cert.h"
 #include "engine/contents.h"
 #include "engine/ext.h"
 
@@ -797,6 +798,7 @@ static void what_passes_from_a_request_is_checked(void **state)
         { "1.3.6.1.5.5.7.1.24", "DER:3000", "tlsFeature: the value is an empty SEQUENCE" },
         { "1.2.3.4", "DER:30020500FF", "1.2.3.4: " },
         { "keyUsage", "critical,digitalSignature,keyCertSign", "keyUsage: keyCertSign in an end" },
+        { "keyUsage", "critical,cRLSign", "keyUsage: cRLSign in an end" },
     };
     struct fixture *f = *state;
 
@@ -941,6 +943,8 @@ static void both_must_agree_where_the_template_says_so(void **state)
     set_subject(f, "Request");
     f->ask.line_subject = ca_bytes_of(line_subject, sizeof(line_subject));
     assert_decision_refused(f, &own, CA_REASON_NAMES_DISAGREE, "the request has another subject");
+    f->ask.line_subject = f->ask.line_san = ca_bytes_of(NULL, 0);
+    assert_decision_refused(f, &own, CA_REASON_NO_MANIFEST_NAMES, "request and line of");
 
     begin(f);                       /* neither has alternative names */
     f->ask.line_subject = ca_bytes_of(line_subject, sizeof(line_subject));
@@ -951,6 +955,29 @@ static void both_must_agree_where_the_template_says_so(void **state)
     f->ask.line_subject = ca_bytes_of(NULL, 0);
     decide_good(f, &own);
     assert_true(f->contents.subject_empty);
+}
+
+/* The chunk's arena is for 256 requests, whatever is asked for all of them. */
+static void extensions_longer_than_a_certificate_are_refused_and_kept_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    char value[2 * 4000 + 16] = "DER:04820F9C", type[32];
+
+    for (size_t len = strlen(value); len < 12 + 2 * 3996; len++) value[len] = '0';
+    begin(f);
+    for (unsigned i = 0; i < 9; i++) {
+        (void)snprintf(type, sizeof(type), "1.2.3.%u", i + 1);
+        ask_api(f, type, value, CA_IGNORED_API_CUSTOM_EXTENSION);
+    }
+    decide_good(f, row("BlankEndEntityCertificate_APIPassthrough"));
+    assert_in_range(f->contents.extra.len, 9 * 4000, CA_CERT_DER_MAX);
+    ask_api(f, "1.2.3.10", value, CA_IGNORED_API_CUSTOM_EXTENSION);
+    ca_arena_reset(&f->arena);
+    assert_int_equal(decide(f, row("BlankEndEntityCertificate_APIPassthrough")), CA_MALFORMED);
+    assert_int_equal(f->err.reason, CA_REASON_REQUEST_TOO_LONG);
+    assert_string_equal(f->err.text, "the certificate would be longer than 36864 octets");
+    assert_int_equal(f->arena.used, 0);
+    decide_good(f, row("EndEntityCertificate"));
 }
 
 static void a_full_arena_is_nobodys_refusal(void **state)
@@ -990,6 +1017,7 @@ int main(void)
         TEST(lines_are_not_heard_where_names_are_the_requests),
         TEST(names_come_from_lines_where_the_template_says_so),
         TEST(both_must_agree_where_the_template_says_so),
+        TEST(extensions_longer_than_a_certificate_are_refused_and_kept_nowhere),
         TEST(a_full_arena_is_nobodys_refusal),
     };
 

@@ -606,6 +606,15 @@ static void nesting_is_read_down_to_its_limit(void **state)
         { "1000", false },           { "1100", false },           { "2800", true },
         { "0800", false },           { "8001ff", true },          { "a003020105", true },
         { "a00402020000", false },   { "3106020105020104", true },
+        /* Times: Zulu and seconds, a date that exists, no fraction that ends in zero. */
+        { "170d3236303133313233353935395a", true }, { "170d3236303233303233353935395a", false },
+        { "170b323630313331323335395a", false },    { "170144", false },
+        { "170d32363031333132333539353944", false },
+        { "180f32303236303133313233353935395a", true },
+        { "181132303236303133313233353935392e355a", true },
+        { "181132303236303133313233353935392e305a", false },
+        { "181032303236303133313233353935392e5a", false },
+        { "180f30303030303133313233353935395a", false },
     };
     struct ca_buf out;
 

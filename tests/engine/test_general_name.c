@@ -149,6 +149,59 @@ static void an_other_name_is_a_type_and_one_value(void **state)
     JUDGE_NAME(OTHER, "\x06\x02\x2a\x03\xa0\x04\x0c\x81\x01" "a", CA_REASON_BAD_DER);
 }
 
+/* An otherName of that type; out has its value, under its tag. */
+static void judge_other(struct ca_buf *out, const char *type, const char *what,
+                        enum ca_reason reason)
+{
+    struct ca_buf name;
+
+    ca_buf_init(&name, 1000);
+    ca_der_add(&name, CA_DER_OID, ca_bytes_str(type));
+    ca_buf_append_bytes(&name, ca_buf_view(out));
+    ca_der_wrap(&name, 0, OTHER);
+    ca_der_wrap(&name, 0, CA_DER_SEQUENCE);
+    judge(ca_buf_view(&name), reason, what);
+    ca_buf_clear(&name);
+}
+
+/* RFC 9598 3 */
+static void a_mailbox_outside_ascii_is_one_that_has_no_form_of_its_own(void **state)
+{
+    static const struct {
+        uint8_t tag;
+        const char *mailbox;
+        enum ca_reason reason;
+    } rows[] = {
+        { CA_DER_UTF8_STRING, "\xc3\xa4.b@c.example", CA_REASON_NONE },
+        { CA_DER_UTF8_STRING, "\xc3\xa4@xn--bcher-kva.example", CA_REASON_NONE },
+        { CA_DER_UTF8_STRING, "\xc3\xa4@xn--a", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "a@c.example", CA_REASON_BAD_SAN },
+        { CA_DER_IA5_STRING, "a@c.example", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "a@b\xc3\xbc" "cher.example", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "\xc3\xa4@b\xc3\xbc" "cher.example", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "\xc3\xa4", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "\xc3\xa4@", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "@c.example", CA_REASON_BAD_SAN },
+        { CA_DER_UTF8_STRING, "", CA_REASON_BAD_SAN },
+    };
+    struct ca_buf out;
+
+    (void)state;
+    ca_buf_init(&out, 1000);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ca_buf_reset(&out);
+        ca_der_add(&out, rows[i].tag, ca_bytes_str(rows[i].mailbox));
+        ca_der_wrap(&out, 0, CA_DER_CONTEXT_CONSTRUCTED(0));
+        judge_other(&out, "\x2b\x06\x01\x05\x05\x07\x08\x09", rows[i].mailbox, rows[i].reason);
+        /* A type that nobody knows may have any value. */
+        ca_buf_reset(&out);
+        ca_der_add(&out, rows[i].tag, ca_bytes_str(rows[i].mailbox));
+        ca_der_wrap(&out, 0, CA_DER_CONTEXT_CONSTRUCTED(0));
+        judge_other(&out, "\x2b\x06\x01\x05\x05\x07\x08\x7f", rows[i].mailbox, CA_REASON_NONE);
+    }
+    ca_buf_clear(&out);
+}
+
 static void the_list_has_1_to_1000_names_and_nothing_after_it(void **state)
 {
     struct ca_buf out;
@@ -276,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_registered_id_has_at_most_64_octets),
         cmocka_unit_test(a_directory_name_is_a_good_name_that_says_something),
         cmocka_unit_test(an_other_name_is_a_type_and_one_value),
+        cmocka_unit_test(a_mailbox_outside_ascii_is_one_that_has_no_form_of_its_own),
         cmocka_unit_test(the_list_has_1_to_1000_names_and_nothing_after_it),
         cmocka_unit_test(one_bad_name_among_many_is_found_at_every_place),
         cmocka_unit_test(names_that_openssl_wrote_are_good_and_print_alike),

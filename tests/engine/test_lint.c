@@ -1179,7 +1179,8 @@ static void what_should_not_have_been_decided_is_refused(void **state)
     world_end(&w);
 }
 
-/* An algorithm that the issuer's key cannot use: the profile refuses it, so the key is another's. */
+/* An algorithm that the issuer's key cannot use: the profile refuses it, so the key is another
+ * one's. */
 static void the_algorithm_fits_the_signing_key(void **state)
 {
     struct fixture *f = *state;

@@ -994,6 +994,39 @@ static void many_dear_names_refuse_the_request_in_bounded_time(void **state)
     ca_name_rules_free(rules);
 }
 
+/* None runs over a bound of its own, and each name fits the last pattern: what all the others cost
+ * before it is the request's, too. */
+static void many_patterns_for_many_names_are_bounded_too(void **state)
+{
+    struct fixture *f = *state;
+    char json[8192] = "{'uri':{'patterns':[";
+    struct ca_name_rules *rules;
+    struct ca_error err = { .status = CA_OK };
+    struct ca_buf names;
+    bool critical = false;
+
+    for (int i = 0; i < 15; i++) {
+        strcat(json, "'(?:");
+        for (char c = 'A'; c < 'T'; c++) {
+            size_t len = strlen(json);
+
+            (void)snprintf(json + len, sizeof(json) - len, "[a-z:/.]*%c|", c);
+        }
+        strcat(json, "x)',");
+    }
+    strcat(json, "'.*']}}");
+    rules = rules_of(NULL, json);
+    ca_buf_init(&names, 100000);
+    for (int i = 0; i < 1000; i++)
+        ca_der_add(&names, CA_DER_CONTEXT(6), ca_bytes_str("https://a.example/aaaaaaaaaa"));
+    ca_der_wrap(&names, 0, CA_DER_SEQUENCE);
+    assert_int_equal(ca_name_rules_san(rules, f->matcher, ca_buf_view(&names), false, &critical,
+                                       &err), CA_REFUSED);
+    assert_non_null(strstr(err.text, "the names together take too many steps"));
+    ca_buf_clear(&names);
+    ca_name_rules_free(rules);
+}
+
 static void depth_and_memory_are_bounded_too(void **state)
 {
     struct fixture *f = *state;
@@ -1072,6 +1105,7 @@ int main(void)
         cmocka_unit_test(one_bad_attribute_among_any_number_at_any_place_is_refused),
         cmocka_unit_test(a_pattern_that_runs_away_refuses_the_request_at_once),
         cmocka_unit_test(many_dear_names_refuse_the_request_in_bounded_time),
+        cmocka_unit_test(many_patterns_for_many_names_are_bounded_too),
         cmocka_unit_test(depth_and_memory_are_bounded_too),
         cmocka_unit_test(matching_allocates_nothing_once_warm),
     };

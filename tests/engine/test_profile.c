@@ -399,6 +399,27 @@ static void short_lived_certificates_end_within_seven_days(void **state)
     assert_no_dates(&spec, NOW, CA_REASON_VALIDITY_REFUSED, "7 days");
 }
 
+/* Spec 6.2: any end entity's template, and no other. */
+static void an_issuer_of_short_lived_certificates_makes_no_cas(void **state)
+{
+    struct fixture *f = *state;
+    struct ca_profile_spec spec = spec_under(f, OF_P256);
+
+    spec.short_lived = true;
+    spec.validity = (struct ca_validity){ CA_VALIDITY_DAYS, 7 };
+    for (size_t i = 0; i < ca_template_count(); i++) {
+        struct ca_profile *profile = NULL;
+
+        spec.tmpl = ca_template_at(i);
+        if (spec.tmpl->kind == CA_TEMPLATE_END_ENTITY) {
+            assert_int_equal(ca_profile_new(&spec, &profile, NULL), CA_OK);
+            ca_profile_free(profile);
+        } else {
+            assert_new_fails(&spec, CA_REASON_TEMPLATE_NOT_FOR_ISSUER);
+        }
+    }
+}
+
 static void a_template_may_have_a_limit_of_its_own(void **state)
 {
     static const struct { int64_t max_s; const char *part; } rows_of[] = {
@@ -653,6 +674,7 @@ int main(void)
         cmocka_unit_test(an_end_at_the_issuers_is_allowed_and_one_second_later_refused),
         cmocka_unit_test(a_root_is_compared_with_nothing),
         cmocka_unit_test(short_lived_certificates_end_within_seven_days),
+        cmocka_unit_test(an_issuer_of_short_lived_certificates_makes_no_cas),
         cmocka_unit_test(a_template_may_have_a_limit_of_its_own),
         cmocka_unit_test(a_beginning_in_the_past_does_not_stretch_a_limit),
         cmocka_unit_test(what_nobody_asks_for_is_the_templates_validity),

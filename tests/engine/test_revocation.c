@@ -163,6 +163,11 @@ static void revocation_settings_that_make_no_sense_are_refused(void **state)
         { CRL("\"CustomCname\":\"a b\""), "CustomCname: has a character" },
         { CRL("\"CustomCname\":\"a\\u00e9\""), "CustomCname: has a character" },
         { CRL("\"CustomCname\":\"a<b\""), "CustomCname: has a character" },
+        { CRL("\"CustomCname\":\"%zz\""), "would make a URI that has a %" },
+        { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"a%2\""), "would make a URI that" },
+        { CRL("\"CustomCname\":\"/c.example\""), "would make a URI that has no host" },
+        { CRL("\"CustomCname\":\"c..example\""), "would make a URI that has an empty label" },
+        { CRL("\"CustomCname\":\"c.example:port\""), "would make a URI that has a port" },
         { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"/a\""), "CustomPath: has an empty" },
         { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"a/\""), "CustomPath: has an empty" },
         { CRL("\"CustomCname\":\"c.example\",\"CustomPath\":\"a//b\""),
@@ -205,6 +210,8 @@ static void revocation_settings_that_make_no_sense_are_refused(void **state)
           "Enabled is false" },
         { "{\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"https://o.example\"}}",
           "OcspCustomCname: " },
+        { "{\"OcspConfiguration\":{\"Enabled\":true,\"OcspCustomCname\":\"@:\"}}",
+          "OcspCustomCname: would make a URI that has no host" },
         { "{\"OcspConfiguration\":{\"Enabled\":true,\"Cname\":\"o\"}}", "Cname: unknown member" },
     };
 
@@ -244,6 +251,7 @@ static void a_uri_that_would_be_too_long_is_refused(void **state)
 
     (void)state;
     memset(name, 'a', 253);
+    for (int i = 60; i < 253; i += 61) name[i] = '.';
     memset(path, 'b', 253);
     name[253] = path[253] = '\0';
     (void)snprintf(json, sizeof(json), CRL("\"CustomCname\":\"%s\",\"CustomPath\":\"%s\""), name,
@@ -355,6 +363,7 @@ static void a_deltas_uri_that_would_be_too_long_is_refused(void **state)
 
     (void)state;
     memset(name, 'a', 253);
+    for (int i = 60; i < 253; i += 61) name[i] = '.';
     memset(path, 'b', 253);
     name[253] = path[253] = '\0';
     (void)snprintf(json, sizeof(json), CRL("\"CustomCname\":\"%s\",\"DeltaCrlConfiguration\":"

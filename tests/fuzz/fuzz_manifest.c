@@ -1,7 +1,7 @@
 /*
  * Manifest lines: a line that is split can be put together again from its members and is then split
- * into the same members; whatever is parsed lies inside what was given. Nested values are whole: one
- * that is cut out is a value on its own.
+ * into the same members; whatever is parsed lies inside what was given. Nested values are whole:
+ * one that is cut out is a value on its own.
  */
 #include "batch/manifest.h"
 #include "tests/fuzz/planted.h"

@@ -203,6 +203,7 @@ static void trip_job(struct source *s, struct ca_buf *buf)
         .issued = any_u64(s), .rejected = any_u64(s), .signed_count = any_u64(s),
         .discarded = any_u64(s), .elapsed_ms = any_u64(s), .out_done = any_u64(s),
         .out_lengths = { any_u64(s), any_u64(s), any_u64(s) }, .notices = any_u32(s),
+        .ignored = any_u64(s),
         .duplicate_keys = any_u64(s), .known_keys = any_u64(s), .summary = any_bytes(s, 3000),
     };
 
@@ -229,6 +230,7 @@ static void trip_job(struct source *s, struct ca_buf *buf)
     SAME(out_done);
     SAME_OCTETS(out_lengths);
     SAME(notices);
+    SAME(ignored);
     SAME(duplicate_keys);
     SAME(known_keys);
     SAME_BYTES(summary);
