@@ -161,3 +161,12 @@ enum ca_status cli_read_option(struct cli *cli, const char *name, size_t max, st
     ca_buf_init(out, max + 1);      /* file_read sees by one octet more that a file is longer */
     return path != NULL ? file_read(path, max, FILE_PUBLIC, out, err) : CA_OK;
 }
+
+enum ca_status cli_blame_file(const char *path, struct ca_error *err)
+{
+    const struct ca_error why = *err;
+
+    (void)ca_fail_named(err, why.status, why.name, "%.100s: %s", path, why.text);
+    if (why.hint[0] != '\0') ca_hint(err, "%s", why.hint);
+    return why.status;
+}

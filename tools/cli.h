@@ -29,4 +29,7 @@ CA_MUST_CHECK bool cli_validity(struct cli *cli, const char *name, struct ca_val
 CA_MUST_CHECK enum ca_status cli_read_option(struct cli *cli, const char *name, size_t max,
                                              struct ca_buf *out, struct ca_error *err);
 
+/* Puts a file's name before an error's sentence; returns the error's status. */
+CA_MUST_CHECK enum ca_status cli_blame_file(const char *path, struct ca_error *err);
+
 #endif

@@ -326,6 +326,10 @@ static int run_resume(struct cli *cli)
     st = cli_open_store(cli, STORE_WRITE, &registry, &err);
     if (st == CA_OK) {
         st = batch_job_load(registry, cli->operands[0], opts_value(cli, "out"), &job, &err);
+        if (st == CA_IO && err.hint[0] == '\0') {
+            ca_hint(&err, "once that is mended, go on with: certmill batch resume %s",
+                    cli->operands[0]);
+        }
     }
     code = st == CA_OK ? run_job(cli, registry, job, &spec, &set) : log_error(cli, &err);
     batch_registry_close(registry);

@@ -127,12 +127,7 @@ static enum ca_status print_created(struct cli *cli, const struct batch_ca *ca, 
 /* Puts the file that an option names before the sentence. */
 static enum ca_status blame_file(struct cli *cli, const char *option, struct ca_error *err)
 {
-    const struct ca_error why = *err;
-
-    (void)ca_fail_named(err, why.status, why.name, "%.100s: %s", opts_value(cli, option),
-                        why.text);
-    if (why.hint[0] != '\0') ca_hint(err, "%s", why.hint);
-    return why.status;
+    return cli_blame_file(opts_value(cli, option), err);
 }
 
 /* Nobody below knows which file a configuration came from: it is looked at before it is used. */

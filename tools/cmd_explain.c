@@ -1,9 +1,11 @@
 /* certmill explain: one request's way through all checks, nothing signed, nothing stored. */
 #include "tools/cli.h"
 #include "tools/commands.h"
+#include "tools/extension_text.h"
 #include "tools/terms.h"
 
 #include "batch/explain.h"
+#include "engine/ext.h"
 #include "io/file.h"
 
 #include <jansson.h>
@@ -33,13 +35,19 @@ static int step_width(const struct batch_explained *explained)
     return width;
 }
 
+/* What was not reached is counted only: after a refusal it has nothing to say. */
 static void print_steps(const struct batch_explained *explained)
 {
     int width = step_width(explained);
+    size_t left = 0;
 
     for (size_t i = 0; i < explained->step_count; i++) {
         const struct batch_step *step = &explained->steps[i];
 
+        if (step->verdict == BATCH_VERDICT_NOT_REACHED) {
+            left++;
+            continue;
+        }
         printf("%-*s  %s", width, step->name, batch_verdict_name(step->verdict));
         if (step->code != NULL) printf(", %s", step->code);
         if (step->detail[0] != '\0') {
@@ -49,14 +57,84 @@ static void print_steps(const struct batch_explained *explained)
         printf("\n");
         if (step->rule != NULL) printf("%*s  rule: %s\n", width, "", step->rule);
     }
+    if (left > 0) printf("%-*s  not reached\n", width, left == 1 ? "the last check" : "the others");
 }
 
-static void print_extension(const json_t *extension)
+/* ---- extensions ---- */
+
+/* An extension as it is printed: what it is called, and its value in words. */
+struct row {
+    struct ca_buf label, text;  /* terminated */
+};
+
+/* san: the alternative names as the certificate's own member has them, or NULL. */
+static enum ca_status make_row(const json_t *extension, const char *san, struct row *row,
+                               struct ca_error *err)
 {
-    printf("    %s%s  ", json_string_value(json_object_get(extension, "oid")),
-           json_is_true(json_object_get(extension, "critical")) ? " critical" : "");
-    print_clean(stdout, json_string_value(json_object_get(extension, "value")));
-    printf("\n");
+    const char *dotted = json_string_value(json_object_get(extension, "oid"));
+    const char *hex = json_string_value(json_object_get(extension, "value"));
+    size_t cap = strlen(hex) / 2;
+    uint8_t *value = malloc(cap + 1);
+    const char *name;
+    struct ca_buf oid;
+    size_t len = 0;
+    enum ca_status st = value != NULL ? CA_OK : ca_fail(err, CA_NOMEM, "no memory for a value");
+
+    ca_buf_init(&oid, CSR_FILE_MAX);
+    if (st == CA_OK) st = ca_der_oid_parse(dotted, &oid, err);
+    if (st == CA_OK && cap > 0) st = ca_hex_decode(hex, value, cap, &len, err);
+    if (st == CA_OK) {
+        name = extension_name(ca_buf_view(&oid));
+        ca_buf_printf(&row->label, "%s%s", name != NULL ? name : dotted,
+                      json_is_true(json_object_get(extension, "critical")) ? ", critical" : "");
+        ca_buf_append_u8(&row->label, '\0');
+        if (san != NULL && ca_bytes_equal(ca_buf_view(&oid), ca_oid_subject_alt_name)) {
+            ca_buf_append_str(&row->text, san);
+        } else {
+            extension_append_text(ca_buf_view(&oid), ca_bytes_of(value, len), &row->text);
+        }
+        ca_buf_append_u8(&row->text, '\0');
+        st = ca_buf_status(&row->label, "an extension", err);
+        if (st == CA_OK) st = ca_buf_status(&row->text, "an extension", err);
+    }
+    ca_buf_clear(&oid);
+    free(value);
+    return st;
+}
+
+/* Calls for each extension, first to measure, then to print. */
+static enum ca_status print_extension(const json_t *extension, const char *san, bool measure,
+                                      int *width, struct ca_error *err)
+{
+    struct row row;
+    enum ca_status st;
+
+    ca_buf_init(&row.label, PRINT_MAX);
+    ca_buf_init(&row.text, PRINT_MAX);
+    st = make_row(extension, san, &row, err);
+    if (st == CA_OK && measure && (int)row.label.len - 1 > *width) *width = (int)row.label.len - 1;
+    if (st == CA_OK && !measure) {
+        printf("  %-*s  ", *width, (const char *)row.label.data);
+        print_clean(stdout, (const char *)row.text.data);
+        printf("\n");
+    }
+    ca_buf_clear(&row.label);
+    ca_buf_clear(&row.text);
+    return st;
+}
+
+static enum ca_status print_extensions(const json_t *extensions, const char *san,
+                                       struct ca_error *err)
+{
+    size_t count = json_array_size(extensions);
+    enum ca_status st = CA_OK;
+    int width = 0;
+
+    printf("extensions\n");
+    for (size_t i = 0; i < 2 * count && st == CA_OK; i++) {
+        st = print_extension(json_array_get(extensions, i % count), san, i < count, &width, err);
+    }
+    return st;
 }
 
 /* The certificate's members as text; its extensions and notices a line each. */
@@ -64,6 +142,7 @@ static enum ca_status print_certificate(json_t *certificate, struct ca_error *er
 {
     json_t *extensions = json_incref(json_object_get(certificate, "extensions"));
     json_t *notices = json_incref(json_object_get(certificate, "notices"));
+    const char *san = json_string_value(json_object_get(certificate, "san"));
     enum ca_status st = CA_OK;
     json_t *item;
     size_t index;
@@ -73,13 +152,10 @@ static enum ca_status print_certificate(json_t *certificate, struct ca_error *er
     (void)json_object_del(certificate, "notices");
     (void)json_object_del(certificate, "tbs");
     text = json_dumps(certificate, JSON_COMPACT);
-    printf("it would get this certificate:\n");
+    printf("accepted; it would get this certificate:\n");
     st = text != NULL ? print_fields(ca_bytes_str(text), err)
                       : ca_fail(err, CA_NOMEM, "no memory for the certificate");
-    printf("extensions\n");
-    json_array_foreach(extensions, index, item) {
-        print_extension(item);
-    }
+    if (st == CA_OK) st = print_extensions(extensions, san, err);
     json_array_foreach(notices, index, item) {
         printf("notice  %s: %s (%s)\n", json_string_value(json_object_get(item, "code")),
                json_string_value(json_object_get(item, "text")),

@@ -36,11 +36,27 @@ static enum ca_status find(const char *text, struct named *out, struct ca_error 
     enum ca_status st;
 
     *out = (struct named){ .tmpl = NULL };
-    if (terms_is_file(text)) return read_file(text, NULL, out, err);
+    if (terms_is_file(text)) {
+        st = read_file(text, NULL, out, err);
+        if (st != CA_OK && strcmp(ca_error_name(err), "template") == 0) {
+            st = cli_blame_file(text, err);
+            ca_hint(err, "certmill template check %s shows every mistake", text);
+        }
+        return st;
+    }
     if (!ca_preset_find(text, &json)) return ca_template_find(text, &out->tmpl, err);
     st = ca_template_parse(json, &out->own, NULL, err);
     if (st == CA_OK) out->tmpl = out->own;
     return st;
+}
+
+/* A template that is built in, typed where a file is expected. */
+static bool is_built_in(const char *text)
+{
+    const struct ca_template *tmpl;
+    struct ca_bytes json;
+
+    return ca_preset_find(text, &json) || ca_template_find(text, &tmpl, NULL) == CA_OK;
 }
 
 /* ---- list ---- */
@@ -63,11 +79,16 @@ static void append_row(struct ca_buf *out, const struct ca_template *tmpl)
     ca_buf_append_str(out, "}");
 }
 
-/* Calls visit for the catalogue, then for the presets. */
-static enum ca_status each_template(void (*visit)(void *ctx, const struct ca_template *tmpl),
-                                    void *ctx, struct ca_error *err)
+/* Calls visit for the catalogue. */
+static void each_row(void (*visit)(void *ctx, const struct ca_template *tmpl), void *ctx)
 {
     for (size_t i = 0; i < ca_template_count(); i++) visit(ctx, ca_template_at(i));
+}
+
+/* Calls visit for the presets. */
+static enum ca_status each_preset(void (*visit)(void *ctx, const struct ca_template *tmpl),
+                                  void *ctx, struct ca_error *err)
+{
     for (size_t i = 0; i < ca_preset_count(); i++) {
         struct ca_template *preset = NULL;
         struct ca_bytes json;
@@ -111,7 +132,8 @@ static enum ca_status list_json(struct ca_error *err)
     ca_buf_init(&out, PRINT_MAX);
     ca_buf_append_str(&out, "{\"templates\":[");
     st = ca_buf_status(&out, "the list", err);
-    if (st == CA_OK) st = each_template(visit_json, &out, err);
+    if (st == CA_OK) each_row(visit_json, &out);
+    if (st == CA_OK) st = each_preset(visit_json, &out, err);
     ca_buf_append_str(&out, "]}");
     if (st == CA_OK) st = ca_buf_status(&out, "the list", err);
     if (st == CA_OK) st = print_json(ca_buf_view(&out), err);
@@ -119,18 +141,26 @@ static enum ca_status list_json(struct ca_error *err)
     return st;
 }
 
+/* Presets first, with a column of their own width: AWS's names are three times as long. */
+static enum ca_status list_text(struct ca_error *err)
+{
+    int width = 0;
+    enum ca_status st = each_preset(visit_width, &width, err);
+
+    if (st == CA_OK) st = each_preset(visit_text, &width, err);
+    if (st != CA_OK) return st;
+    printf("\n");
+    width = 0;
+    each_row(visit_width, &width);
+    each_row(visit_text, &width);
+    return print_status(err);
+}
+
 static int run_list(struct cli *cli)
 {
     struct ca_error err;
-    enum ca_status st;
-    int width = 0;
+    enum ca_status st = cli->json ? list_json(&err) : list_text(&err);
 
-    if (cli->json) {
-        st = list_json(&err);
-    } else {
-        st = each_template(visit_width, &width, &err);
-        if (st == CA_OK) st = each_template(visit_text, &width, &err);
-    }
     return st == CA_OK ? EXIT_DONE : log_error(cli, &err);
 }
 
@@ -216,6 +246,10 @@ static int run_check(struct cli *cli)
     int code = EXIT_FAILED;
 
     if (findings == NULL || (st != CA_OK && findings->total == 0)) {
+        if (st != CA_OK && is_built_in(path)) {
+            ca_hint(&err, "a file is checked; for what is built in: certmill template show %s",
+                    path);
+        }
         code = log_error(cli, &err);
     } else if (cli->json) {
         code = st == CA_OK ? EXIT_DONE : EXIT_FAILED;

@@ -89,7 +89,7 @@ static void put_text(const struct cli *cli, const struct ca_error *err, const ch
     ca_buf_printf(&out, "%s\n", err->text);
     if (rule != NULL) ca_buf_printf(&out, "  rule: %s\n", rule);
     if (err->hint[0] != '\0') ca_buf_printf(&out, "  %s\n", err->hint);
-    if (cli->verbose) {
+    if (cli->verbose && rule == NULL) {     /* a refusal has said its code */
         ca_buf_printf(&out, "  code: %s", ca_error_name(err));
         if (err->source != NULL) ca_buf_printf(&out, " (%s %" PRId64 ")", err->source, err->code);
         ca_buf_append_str(&out, "\n");

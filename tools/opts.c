@@ -16,7 +16,7 @@ static const struct command_option global_options[] = {
     { "passphrase-fd", "N", 0, "read the passphrase from this open descriptor", 0 },
     { "json", NULL, 0, "one JSON document on stdout, errors too", 0 },
     { "quiet", NULL, 0, "no progress and no remarks", 'q' },
-    { "verbose", NULL, 0, "say more about errors and versions", 'v' },
+    { "verbose", NULL, 0, "say more: errors, versions, what was ignored", 'v' },
     { "no-uring", NULL, 0, "plain system calls instead of io_uring", 0 },
     { "help", NULL, 0, "help for the program or a command", 'h' },
     { "version", NULL, 0, "the version; with -v also those of the libraries", 0 },

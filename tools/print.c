@@ -95,11 +95,20 @@ static int fields_width(json_t *object, int indent)
     return width;
 }
 
-static bool is_empty(const json_t *value)
+/* True for what has nothing to show, at any depth. */
+static bool is_empty(json_t *value)
 {
+    const char *name;
+    json_t *inner;
+
     if (json_is_null(value)) return true;
+    if (json_is_string(value)) return json_string_length(value) == 0;
     if (json_is_array(value)) return json_array_size(value) == 0;
-    return json_is_object(value) && json_object_size(value) == 0;
+    if (!json_is_object(value)) return false;
+    json_object_foreach(value, name, inner) {
+        if (!is_empty(inner)) return false;
+    }
+    return true;
 }
 
 /* Our own documents are a few levels deep; jansson bounds the depth of what it reads. */

@@ -19,7 +19,7 @@
 CA_MUST_CHECK enum ca_status print_json(struct ca_bytes json, struct ca_error *err);
 
 /* A JSON object as text: a line for each member, objects inside it without their braces, lists with
- * commas, null and empty members left out. */
+ * commas; what is null or empty, also through what is in it, left out. */
 CA_MUST_CHECK enum ca_status print_fields(struct ca_bytes json, struct ca_error *err);
 
 /* The buffer as it is. CA_NOMEM or CA_FULL when it failed, CA_IO when stdout cannot be written. */

@@ -27,7 +27,8 @@ struct terms {
     struct ca_buf template_json, api_json;
 };
 
-/* Reads the files. terms is initialised here, and cleared by the caller in any case. */
+/* Reads the files and looks at what is in them, so that a mistake is told with the file's name.
+ * terms is initialised here, and cleared by the caller in any case. */
 CA_MUST_CHECK enum ca_status terms_read(struct cli *cli, struct terms *terms,
                                         struct ca_error *err);
 void terms_clear(struct terms *terms);

@@ -180,7 +180,8 @@ json .account 123456789012
 page=$tests/../../tools/share/man/certmill.1.in
 for command in init "ca create" "ca activate" "ca csr" "ca cert" "ca import-cert" "ca list" \
     "ca describe" "ca update" "ca delete" "ca restore" "ca tag" "ca untag" "template list" \
-    "template show" issue "batch run" "batch resume" "batch list" "batch show" "cert list" \
+    "template show" "template check" issue explain "batch run" "batch resume" "batch list" \
+    "batch show" "cert list" \
     "cert show" "store info" verify; do
     # shellcheck disable=SC2086
     expect 0 certmill $command --help
