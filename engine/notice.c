@@ -10,6 +10,10 @@
 #define ENCIPHERS (CA_KU_KEY_ENCIPHERMENT | CA_KU_DATA_ENCIPHERMENT)
 #define AGREES (CA_KU_KEY_AGREEMENT | CA_KU_ENCIPHER_ONLY | CA_KU_DECIPHER_ONLY)
 
+/* Purposes that a signature serves, and nothing else (RFC 5280 4.2.1.12). */
+#define SIGNS                                                                                      \
+    (CA_EKU_CLIENT_AUTH | CA_EKU_CODE_SIGNING | CA_EKU_OCSP_SIGNING | CA_EKU_TIME_STAMPING)
+
 static const struct {
     const char *code, *text, *rule;
 } notices[] = {
@@ -72,6 +76,9 @@ uint32_t ca_notices_of(const struct ca_template *tmpl, enum ca_key_kind kind)
     case CA_KEY_KIND_RSA:
     case CA_KEY_KIND_NONE: break;
     }
+    if ((usage & CA_KU_KEY_ENCIPHERMENT) != 0 && tmpl->eku != 0 && (tmpl->eku & ~SIGNS) == 0 &&
+        tmpl->eku_more.len == 0)
+        found |= CA_NOTICE_BIT(KEY_ENCIPHERMENT_PURPOSE);
     if ((tmpl->eku & CA_EKU_OCSP_SIGNING) != 0 && !writes_extension(tmpl, ca_oid_ocsp_nocheck))
         found |= CA_NOTICE_BIT(OCSP_NO_NOCHECK);
     return found;

@@ -29,7 +29,9 @@
       "requests have a key that an earlier one of the run has",                                    \
       "template: duplicate_keys.run")                                                              \
     X(5, KNOWN_KEYS, "known-keys", "requests have a key that already had a certificate",           \
-      "template: duplicate_keys.store")
+      "template: duplicate_keys.store")                                                            \
+    X(6, KEY_ENCIPHERMENT_PURPOSE, "key-encipherment-purpose",                                     \
+      "the template gives keyEncipherment for purposes that only sign", "RFC 5280 4.2.1.12")
 
 enum ca_notice {
 #define CA_NOTICE_VALUE(bit, name, code, text, rule) CA_NOTICE_##name = (bit),

@@ -33,16 +33,17 @@ static void bits_keep_their_numbers_and_have_a_code_a_sentence_and_a_rule(void *
 {
     static const char *const codes[] = { "key-encipherment-ec", "key-encipherment-eddsa",
                                          "ocsp-no-nocheck", "passthrough-ignored",
-                                         "duplicate-keys", "known-keys" };
+                                         "duplicate-keys", "known-keys",
+                                         "key-encipherment-purpose" };
 
     (void)state;
-    for (unsigned bit = 0; bit < 6; bit++) {
+    for (unsigned bit = 0; bit < 7; bit++) {
         assert_string_equal(ca_notice_code(bit), codes[bit]);
         assert_true(strlen(ca_notice_text(bit)) > 20);
         assert_true(strlen(ca_notice_rule(bit)) > 0);
     }
-    assert_null(ca_notice_code(6));
-    assert_null(ca_notice_text(6));
+    assert_null(ca_notice_code(7));
+    assert_null(ca_notice_text(7));
     assert_null(ca_notice_rule(UINT32_MAX));
     assert_int_equal(CA_NOTICE_BIT(KNOWN_KEYS), 32);
 }
@@ -59,6 +60,23 @@ static void key_encipherment_is_noticed_for_keys_that_cannot_encipher_only(void 
                      CA_NOTICE_BIT(KEY_ENCIPHERMENT_EDDSA));
     assert_int_equal(ca_notices_of(tls, CA_KEY_KIND_ED448),
                      CA_NOTICE_BIT(KEY_ENCIPHERMENT_EDDSA));
+}
+
+static void key_encipherment_is_noticed_where_every_purpose_signs(void **state)
+{
+    static const char both[] =
+        "{\"name\":\"t\",\"base\":\"BlankEndEntityCertificate_APIPassthrough\","
+        "\"key_usage\":[\"digitalSignature\",\"keyEncipherment\"],"
+        "\"extended_key_usage\":[\"clientAuth\",\"1.2.3.4\"]}";
+    const struct ca_template *client = row("EndEntityClientAuthCertificate");
+
+    (void)state;
+    assert_int_equal(ca_notices_of(client, CA_KEY_KIND_RSA),
+                     CA_NOTICE_BIT(KEY_ENCIPHERMENT_PURPOSE));
+    assert_int_equal(ca_notices_of(client, CA_KEY_KIND_P256),
+                     CA_NOTICE_BIT(KEY_ENCIPHERMENT_PURPOSE) | CA_NOTICE_BIT(KEY_ENCIPHERMENT_EC));
+    assert_int_equal(ca_notices_of(row("EndEntityServerAuthCertificate"), CA_KEY_KIND_RSA), 0);
+    assert_int_equal(notices_of_file(both, CA_KEY_KIND_RSA), 0);
 }
 
 static void templates_that_only_sign_give_no_cause(void **state)
@@ -122,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_keep_their_numbers_and_have_a_code_a_sentence_and_a_rule),
         cmocka_unit_test(key_encipherment_is_noticed_for_keys_that_cannot_encipher_only),
+        cmocka_unit_test(key_encipherment_is_noticed_where_every_purpose_signs),
         cmocka_unit_test(templates_that_only_sign_give_no_cause),
         cmocka_unit_test(an_ocsp_signer_without_nocheck_is_noticed_for_every_key),
         cmocka_unit_test(nocheck_among_the_extensions_is_enough_and_another_one_is_not),
