@@ -9,41 +9,10 @@
 #include <cmocka.h>
 
 #include "engine/name_rules_json.h"
+#include "tests/support/name_rules_fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Rules from JSON with ' for " */
-
-static json_t *json_of(const char *text)
-{
-    char *copy = strdup(text);
-    json_error_t why;
-    json_t *value;
-
-    assert_non_null(copy);
-    for (char *c = copy; *c != '\0'; c++) {
-        if (*c == '\'') *c = '"';
-    }
-    value = json_loads(copy, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (value == NULL) fail_msg("%s: %s", copy, why.text);
-    free(copy);
-    return value;
-}
-
-static enum ca_status parse(const char *subject, const char *san, struct ca_findings *findings,
-                            struct ca_name_rules **out, struct ca_error *err)
-{
-    json_t *subject_json = subject == NULL ? NULL : json_of(subject);
-    json_t *san_json = san == NULL ? NULL : json_of(san);
-    enum ca_status st;
-
-    memset(findings, 0, sizeof(*findings));
-    st = ca_name_rules_parse(subject_json, san_json, findings, out, err);
-    json_decref(subject_json);
-    json_decref(san_json);
-    return st;
-}
 
 struct mistake {
     const char *subject, *san, *path, *text;
@@ -176,7 +145,7 @@ static void every_mistake_is_found_with_its_path(void **state)
         struct ca_error err = { .status = CA_OK };
         struct ca_findings findings;
 
-        if (parse(cases[i].subject, cases[i].san, &findings, &rules, &err) != CA_REFUSED)
+        if (name_rules_parse(cases[i].subject, cases[i].san, &findings, &rules, &err) != CA_REFUSED)
             fail_msg("%s: accepted", what);
         assert_null(rules);
         assert_string_equal(err.name, "template");
@@ -196,7 +165,7 @@ static void all_mistakes_are_collected(void **state)
     struct ca_error err;
 
     (void)state;
-    assert_int_equal(parse("{'attributes':{'CN':{'pattern':'(','min_length':0},'xx':{},"
+    assert_int_equal(name_rules_parse("{'attributes':{'CN':{'pattern':'(','min_length':0},'xx':{},"
                            "'O':{'fixed':''}},'others':1,'order':['C','C','?']}",
                            "{'dns':{'suffixes':['a..b','ok.example','-'],'patterns':['[']},'z':1}",
                            &findings, &rules, &err), CA_REFUSED);
@@ -215,7 +184,7 @@ static void more_mistakes_than_are_kept_are_counted(void **state)
     (void)state;
     for (int i = 0; i < 100; i++) strcat(json, i == 0 ? "'-'" : ",'-'");
     strcat(json, "]}}");
-    assert_int_equal(parse(NULL, json, &findings, &rules, &err), CA_REFUSED);
+    assert_int_equal(name_rules_parse(NULL, json, &findings, &rules, &err), CA_REFUSED);
     assert_int_equal(findings.total, 100);
     assert_int_equal(findings.count, CA_FINDINGS_MAX);
 }
@@ -247,7 +216,7 @@ static void lists_and_patterns_have_bounds(void **state)
                 strcat(json, cases[i].item);
             }
             strcat(json, "]}}");
-            assert_int_equal(parse(NULL, json, &findings, &rules, &err),
+            assert_int_equal(name_rules_parse(NULL, json, &findings, &rules, &err),
                              extra == 0 ? CA_OK : CA_REFUSED);
             ca_name_rules_free(rules);
             free(json);
@@ -261,7 +230,7 @@ static void lists_and_patterns_have_bounds(void **state)
 
         for (int k = 0; k < CA_PATTERN_MAX + extra; k++) strcat(json, "a");
         strcat(json, "'}}}");
-        assert_int_equal(parse(json, NULL, &findings, &rules, &err),
+        assert_int_equal(name_rules_parse(json, NULL, &findings, &rules, &err),
                          extra == 0 ? CA_OK : CA_REFUSED);
         ca_name_rules_free(rules);
     }
@@ -273,7 +242,7 @@ static void no_rules_come_from_no_members(void **state)
     struct ca_findings findings;
 
     (void)state;
-    assert_int_equal(parse(NULL, NULL, &findings, &rules, NULL), CA_OK);
+    assert_int_equal(name_rules_parse(NULL, NULL, &findings, &rules, NULL), CA_OK);
     assert_null(rules);
     assert_int_equal(findings.total, 0);
     ca_name_rules_free(NULL);

@@ -5,8 +5,9 @@
 
 #include <cmocka.h>
 
-#include "engine/name_rules_json.h"
 #include "tests/support/name_rules_fixture.h"
+
+#include "engine/name_rules_json.h"
 
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static json_t *json_of(const char *text)
     return value;
 }
 
-static enum ca_status parse(const char *subject, const char *san, struct ca_findings *findings,
-                            struct ca_name_rules **out, struct ca_error *err)
+enum ca_status name_rules_parse(const char *subject, const char *san, struct ca_findings *findings,
+                                struct ca_name_rules **out, struct ca_error *err)
 {
     json_t *subject_json = subject == NULL ? NULL : json_of(subject);
     json_t *san_json = san == NULL ? NULL : json_of(san);
@@ -48,7 +49,7 @@ struct ca_name_rules *name_rules_of(const char *subject, const char *san)
     struct ca_findings findings;
     struct ca_error err;
 
-    if (parse(subject, san, &findings, &rules, &err) != CA_OK) fail_msg("%s", err.text);
+    if (name_rules_parse(subject, san, &findings, &rules, &err) != CA_OK) fail_msg("%s", err.text);
     assert_int_equal(findings.total, 0);
     assert_non_null(rules);
     return rules;

@@ -5,6 +5,7 @@
 #ifndef TESTS_SUPPORT_NAME_RULES_FIXTURE_H
 #define TESTS_SUPPORT_NAME_RULES_FIXTURE_H
 
+#include "engine/finding.h"
 #include "engine/name_rules.h"
 
 struct name_rules_fixture {
@@ -21,7 +22,10 @@ struct name_rules_case {
     const char *want;
 };
 
-/* Rules from JSON with ' for "; either may be NULL. The caller frees them. */
+/* Rules from JSON with ' for "; either may be NULL. Mistakes are left to the caller. */
+enum ca_status name_rules_parse(const char *subject, const char *san, struct ca_findings *findings,
+                                struct ca_name_rules **out, struct ca_error *err);
+/* The same for rules without mistakes. The caller frees them. */
 struct ca_name_rules *name_rules_of(const char *subject, const char *san);
 
 /* Subjects: "CN=a/O=b", "+" before an attribute puts it into the RDN before; "O:PRINTABLE=b" has
