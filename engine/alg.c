@@ -22,7 +22,7 @@ static const struct key_alg key_algs[] = {
     [CA_KEY_ED25519] = { "ED25519", NULL, CA_KEY_KIND_ED25519, 256, CA_SIG_ED25519 },
 };
 
-#define KEY_ALG_COUNT (sizeof(key_algs) / sizeof(key_algs[0]))
+#define KEY_ALG_COUNT CA_COUNT(key_algs)
 
 enum family { FAMILY_NONE, FAMILY_RSA, FAMILY_EC, FAMILY_ED25519, FAMILY_ED448 };
 
@@ -69,7 +69,7 @@ static const struct sig_alg sig_algs[] = {
         { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x71 } },
 };
 
-#define SIG_ALG_COUNT (sizeof(sig_algs) / sizeof(sig_algs[0]))
+#define SIG_ALG_COUNT CA_COUNT(sig_algs)
 _Static_assert(SIG_ALG_COUNT == CA_SIG_ALG_COUNT, "one row for each");
 
 /* Longest list of names is that of the key algorithms, about 90 characters. */
@@ -182,6 +182,20 @@ uint32_t ca_key_alg_bits(enum ca_key_alg alg)
     const struct key_alg *found = find_key_alg(alg);
 
     return found == NULL ? 0 : found->bits;
+}
+
+const char *ca_key_kind_name(enum ca_key_kind kind)
+{
+    switch (kind) {
+    case CA_KEY_KIND_RSA: return "RSA";
+    case CA_KEY_KIND_P256: return "EC_prime256v1";
+    case CA_KEY_KIND_P384: return "EC_secp384r1";
+    case CA_KEY_KIND_P521: return "EC_secp521r1";
+    case CA_KEY_KIND_ED25519: return "ED25519";
+    case CA_KEY_KIND_ED448: return "ED448";
+    case CA_KEY_KIND_NONE: break;
+    }
+    return NULL;
 }
 
 const char *ca_sig_alg_name(enum ca_sig_alg alg)

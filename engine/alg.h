@@ -58,6 +58,8 @@ CA_MUST_CHECK enum ca_status ca_key_alg_by_name(const char *name, enum ca_key_al
                                                 struct ca_error *err);
 enum ca_key_kind ca_key_alg_kind(enum ca_key_alg alg);
 uint32_t ca_key_alg_bits(enum ca_key_alg alg);      /* RSA modulus or curve bits */
+/* "RSA", the AWS name of a curve or "ED25519", and "ED448"; NULL for NONE or an unknown number. */
+const char *ca_key_kind_name(enum ca_key_kind kind);
 
 /* AWS name ("SHA256WITHRSA", "SHA256WITHECDSA", "ED25519"); ours are "SHA256WITHRSAANDMGF1" and
  * "ED448". */

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /* Limits of spec section 7. */
 #define LIST_MAX 20                 /* policies, qualifiers, purposes */
 #define NAMES_MAX 150
@@ -172,12 +170,12 @@ static enum ca_status add_qualifier(const json_t *qualifier, const char *path, s
     struct ca_shape_path at = ca_shape_join(path, "Qualifier");
     const char *uri, *why;
     size_t mark = out->len;
-    enum ca_status st = ca_shape_check(qualifier, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(qualifier, path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     if (strcmp(ca_shape_text(qualifier, "PolicyQualifierId"), "CPS") != 0)
         return ca_shape_refuse(err, ca_shape_join(path, "PolicyQualifierId").text, "must be CPS");
-    st = ca_shape_check(object, at.text, inner, COUNT(inner), err);
+    st = ca_shape_check(object, at.text, inner, CA_COUNT(inner), err);
     if (st != CA_OK) return st;
     uri = ca_shape_text(object, "CpsUri");
     at = ca_shape_join(at.text, "CpsUri");
@@ -214,7 +212,7 @@ static enum ca_status add_policy(const json_t *policy, const char *path, struct 
     const json_t *qualifiers = json_object_get(policy, "PolicyQualifiers");
     struct ca_shape_path at = ca_shape_join(path, "CertPolicyId");
     size_t mark = out->len, policy_mark = out->len;
-    enum ca_status st = ca_shape_check(policy, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(policy, path, members, CA_COUNT(members), err);
 
     if (st == CA_OK) st = ca_shape_oid(ca_shape_text(policy, "CertPolicyId"), at.text, out, err);
     if (st == CA_OK) st = note_oid(oids, out, mark, at.text, err);
@@ -266,9 +264,9 @@ static enum ca_status add_purpose_type(const char *type, const char *path, struc
         "SERVER_AUTH", "CLIENT_AUTH", "CODE_SIGNING", "OCSP_SIGNING", "EMAIL_PROTECTION",
         "TIME_STAMPING", "SMART_CARD_LOGIN", "DOCUMENT_SIGNING", "CERTIFICATE_TRANSPARENCY",
     };
-    _Static_assert(COUNT(types) == CA_EKU_COUNT, "one name a purpose");
+    _Static_assert(CA_COUNT(types) == CA_EKU_COUNT, "one name a purpose");
 
-    for (unsigned bit = 0; bit < COUNT(types); bit++) {
+    for (unsigned bit = 0; bit < CA_COUNT(types); bit++) {
         if (strcmp(types[bit], type) != 0) continue;
         ca_buf_append_bytes(out, ca_eku_oid(bit));
         return CA_OK;
@@ -287,7 +285,7 @@ static enum ca_status add_purpose(const json_t *purpose, const char *path, struc
     struct ca_shape_path at;
     const char *text;
     size_t mark = out->len;
-    enum ca_status st = ca_shape_check(purpose, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(purpose, path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     if (json_object_size(purpose) != 1)
@@ -380,7 +378,7 @@ static enum ca_status read_custom(struct reader *r, const json_t *custom, const 
     bool critical = ca_shape_flag(custom, "Critical");
     struct ca_shape_path at = ca_shape_join(path, "ObjectIdentifier");
     struct ca_buf oid;
-    enum ca_status st = ca_shape_check(custom, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(custom, path, members, CA_COUNT(members), err);
 
     ca_buf_init(&oid, OID_OCTETS_MAX);
     if (st == CA_OK)
@@ -426,10 +424,10 @@ static enum ca_status read_extensions(struct reader *r, const json_t *extensions
     static enum ca_status (*const readers[])(struct reader *, const json_t *, struct ca_error *) = {
         read_policies, read_key_usage, read_purposes, read_san, read_customs,
     };
-    enum ca_status st = ca_shape_check(extensions, "Extensions", members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(extensions, "Extensions", members, CA_COUNT(members), err);
 
-    _Static_assert(COUNT(members) == COUNT(readers), "one reader a member");
-    for (size_t i = 0; st == CA_OK && i < COUNT(members); i++) {
+    _Static_assert(CA_COUNT(members) == CA_COUNT(readers), "one reader a member");
+    for (size_t i = 0; st == CA_OK && i < CA_COUNT(members); i++) {
         const json_t *value = json_object_get(extensions, members[i].name);
 
         if (value != NULL) st = readers[i](r, value, err);
@@ -445,7 +443,7 @@ static enum ca_status read_api(struct reader *r, const json_t *root, struct ca_e
     };
     const json_t *subject = json_object_get(root, "Subject");
     const json_t *extensions = json_object_get(root, "Extensions");
-    enum ca_status st = ca_shape_check(root, "", members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(root, "", members, CA_COUNT(members), err);
 
     if (st == CA_OK && subject != NULL)
         st = read_subject(subject, "Subject", &r->scratch, r->arena, &r->out->subject, err);

@@ -11,11 +11,6 @@ struct ca_bytes ca_bytes_str(const char *text)
     return ca_bytes_of(text, strlen(text));
 }
 
-bool ca_bytes_equal(struct ca_bytes a, struct ca_bytes b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 struct ca_bytes ca_bytes_slice(struct ca_bytes whole, size_t offset, size_t len)
 {
     assert(offset <= whole.len && len <= whole.len - offset);

@@ -10,6 +10,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Of an array itself, not of a pointer to one. */
+#define CA_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A borrowed view. data may be NULL only when len is 0. Whoever made it says how long it lives. */
 struct ca_bytes {
@@ -36,8 +40,15 @@ static inline struct ca_bytes ca_bytes_of(const void *data, size_t len)
 }
 
 struct ca_bytes ca_bytes_str(const char *text);     /* without the terminating zero */
-bool ca_bytes_equal(struct ca_bytes a, struct ca_bytes b);
 struct ca_bytes ca_bytes_slice(struct ca_bytes whole, size_t offset, size_t len);   /* asserts */
+
+static inline bool ca_bytes_equal(struct ca_bytes a, struct ca_bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* Are they the octets of this array? */
+#define CA_BYTES_ARE(bytes, array) ca_bytes_equal((bytes), ca_bytes_of((array), sizeof(array)))
 
 void ca_buf_init(struct ca_buf *buf, size_t max);
 void ca_buf_clear(struct ca_buf *buf);              /* frees; buf may be used again after init */

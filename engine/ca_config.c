@@ -13,8 +13,6 @@
 #define TAG_VALUE_MAX 256
 #define TOKEN_MAX 36
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /* CertificateAuthorityConfiguration */
 
 static enum ca_status read_algorithms(const json_t *json, struct ca_config *out,
@@ -54,7 +52,7 @@ static enum ca_status add_access_method(const json_t *method, const char *path, 
         { "CA_REPOSITORY", 5 }, { "RESOURCE_PKI_MANIFEST", 10 }, { "RESOURCE_PKI_NOTIFY", 13 },
     };
     const char *custom, *type;
-    enum ca_status st = ca_shape_check(method, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(method, path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     if (json_object_size(method) != 1)
@@ -71,7 +69,7 @@ static enum ca_status add_access_method(const json_t *method, const char *path, 
         return CA_OK;
     }
     type = ca_shape_text(method, "AccessMethodType");
-    for (size_t i = 0; i < COUNT(types); i++) {
+    for (size_t i = 0; i < CA_COUNT(types); i++) {
         const uint8_t oid[] = { 0x2b, 6, 1, 5, 5, 7, 48, types[i].arc };
 
         if (strcmp(types[i].name, type) != 0) continue;
@@ -90,7 +88,7 @@ static enum ca_status add_access_description(const json_t *description, const ch
         { "AccessLocation", CA_SHAPE_OBJECT, true },
     };
     size_t mark = out->len;
-    enum ca_status st = ca_shape_check(description, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(description, path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     st = add_access_method(json_object_get(description, "AccessMethod"),
@@ -138,7 +136,7 @@ static enum ca_status read_csr_extensions(const json_t *extensions, struct ca_bu
 
     ca_ext_basic_constraints(out, true, true, CA_PATH_LEN_NONE);
     if (extensions == NULL) return ca_buf_status(out, "a request's extensions", err);
-    st = ca_shape_check(extensions, "CsrExtensions", members, COUNT(members), err);
+    st = ca_shape_check(extensions, "CsrExtensions", members, CA_COUNT(members), err);
     if (st != CA_OK) return st;
     key_usage = json_object_get(extensions, "KeyUsage");
     access = json_object_get(extensions, "SubjectInformationAccess");
@@ -179,7 +177,7 @@ enum ca_status ca_config_parse(struct ca_bytes json, struct ca_config *out, stru
     /* Escapes can lengthen a text that passed CA_CONFIG_JSON_MAX, at most six times. */
     ca_buf_init(&out->json, 6 * CA_CONFIG_JSON_MAX);
     st = ca_shape_parse(json, CA_CONFIG_JSON_MAX, &root, err);
-    if (st == CA_OK) st = ca_shape_check(root, "", members, COUNT(members), err);
+    if (st == CA_OK) st = ca_shape_check(root, "", members, CA_COUNT(members), err);
     if (st == CA_OK) st = read_algorithms(root, out, err);
     if (st == CA_OK) st = read_subject(root, out, err);
     if (st == CA_OK)

@@ -240,7 +240,7 @@ static const struct ca_template rows[] = {
       .summary = "Self-signed root CA, three levels of CAs below, usages open; more from the API" },
 };
 
-#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+#define ROW_COUNT CA_COUNT(rows)
 
 size_t ca_template_count(void)
 {

@@ -12,18 +12,20 @@
 enum ca_status ca_extension_next(struct ca_der *der, struct ca_extension *out,
                                  struct ca_error *err)
 {
-    struct ca_extension extension = { .critical = false };
-    struct ca_der_element value;
+    struct ca_der_element whole, value;
     struct ca_der inner;
-    enum ca_status st = ca_der_enter(der, CA_DER_SEQUENCE, "Extension", &inner, err);
+    struct ca_bytes oid;
+    bool critical = false;
+    enum ca_status st = ca_der_take(der, CA_DER_SEQUENCE, "Extension", &whole, err);
 
     if (st != CA_OK) return st;
-    st = ca_der_oid(&inner, "extnID", &extension.oid, err);
+    inner = (struct ca_der){ .rest = whole.content, .reason = der->reason };
+    st = ca_der_oid(&inner, "extnID", &oid, err);
     if (st != CA_OK) return st;
     if (ca_der_next_is(&inner, CA_DER_BOOLEAN)) {
-        st = ca_der_bool(&inner, "critical", &extension.critical, err);
+        st = ca_der_bool(&inner, "critical", &critical, err);
         if (st != CA_OK) return st;
-        if (!extension.critical)
+        if (!critical)
             return ca_refuse(err, CA_REASON_BAD_EXTENSIONS,
                              "an extension's critical FALSE is written out (X.690 11.5)");
     }
@@ -31,8 +33,8 @@ enum ca_status ca_extension_next(struct ca_der *der, struct ca_extension *out,
     if (st != CA_OK) return st;
     st = ca_der_end(&inner, "Extension", err);
     if (st != CA_OK) return st;
-    extension.value = value.content;
-    *out = extension;
+    *out = (struct ca_extension){ .oid = oid, .critical = critical, .value = value.content,
+                                  .whole = whole.whole };
     return CA_OK;
 }
 

@@ -39,6 +39,7 @@ struct ca_extension {
     struct ca_bytes oid;            /* content octets */
     bool critical;
     struct ca_bytes value;          /* content of extnValue */
+    struct ca_bytes whole;          /* the Extension */
 };
 
 /* Reads exactly one certificate. CA_MALFORMED "malformed-certificate". */

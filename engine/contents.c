@@ -12,14 +12,6 @@
 
 static const uint8_t empty_name[] = { CA_DER_SEQUENCE, 0 };
 
-/* One extension that somebody asks for. */
-struct asked {
-    enum ca_source source;          /* CA_FROM_API or CA_FROM_CSR */
-    struct ca_bytes oid;
-    bool critical;
-    struct ca_bytes value, whole;
-};
-
 enum verdict {
     PASSES,
     SAME,           /* the certificate has it anyway, value and criticality */
@@ -38,30 +30,10 @@ struct deciding {
     size_t count, octets;
 };
 
-/* Reads the next of a list of Extensions that has been checked before: a request's or a
- * template's. */
-static enum ca_status next_extension(struct ca_der *list, struct asked *out, struct ca_error *err)
-{
-    struct ca_der_element whole = { .tag = 0 }, value = { .tag = 0 };
-    struct ca_der inner;
-    enum ca_status st = ca_der_take(list, CA_DER_SEQUENCE, "an extension", &whole, err);
-
-    if (st != CA_OK) return st;
-    inner = ca_der_open(whole.content);
-    st = ca_der_oid(&inner, "an extension's type", &out->oid, err);
-    out->critical = false;
-    if (st == CA_OK && ca_der_next_is(&inner, CA_DER_BOOLEAN))
-        st = ca_der_bool(&inner, "an extension's critical flag", &out->critical, err);
-    if (st == CA_OK)
-        st = ca_der_take(&inner, CA_DER_OCTET_STRING, "an extension's value", &value, err);
-    out->value = value.content;
-    out->whole = whole.whole;
-    return st;
-}
-
 /* What the template itself writes */
 
-static bool is_same_basic_constraints(const struct ca_template *tmpl, const struct asked *asked)
+static bool is_same_basic_constraints(const struct ca_template *tmpl,
+                                      const struct ca_extension *asked)
 {
     static const uint8_t is_ca[] = { CA_DER_SEQUENCE, 3, CA_DER_BOOLEAN, 1, 0xff };
     uint8_t limited[] = { CA_DER_SEQUENCE, 6, CA_DER_BOOLEAN, 1, 0xff, CA_DER_INTEGER, 1,
@@ -76,14 +48,14 @@ static bool is_same_basic_constraints(const struct ca_template *tmpl, const stru
            ca_bytes_equal(asked->value, value);
 }
 
-static bool is_same_subject_key_id(const struct ca_ask *ask, const struct asked *asked)
+static bool is_same_subject_key_id(const struct ca_ask *ask, const struct ca_extension *asked)
 {
     return !asked->critical && asked->value.len == 22 &&
            asked->value.data[0] == CA_DER_OCTET_STRING && asked->value.data[1] == 20 &&
            memcmp(asked->value.data + 2, ask->subject_key_id, 20) == 0;
 }
 
-static bool is_same_key_usage(const struct deciding *d, const struct asked *asked)
+static bool is_same_key_usage(const struct deciding *d, const struct ca_extension *asked)
 {
     uint16_t bits = 0;
 
@@ -113,7 +85,7 @@ static bool strike_purpose(const struct ca_template *tmpl, struct ca_bytes oid, 
 }
 
 /* The same purposes, each once, in whatever order. */
-static bool is_same_ext_key_usage(const struct ca_template *tmpl, const struct asked *asked)
+static bool is_same_ext_key_usage(const struct ca_template *tmpl, const struct ca_extension *asked)
 {
     struct ca_der der = ca_der_open(asked->value), list = { .reason = 0 };
     struct ca_der more_list = ca_der_open(tmpl->eku_more);
@@ -138,12 +110,12 @@ static bool is_same_ext_key_usage(const struct ca_template *tmpl, const struct a
 }
 
 /* The extension of this type that a user's template adds. */
-static bool find_own(const struct ca_template *tmpl, struct ca_bytes oid, struct asked *out)
+static bool find_own(const struct ca_template *tmpl, struct ca_bytes oid, struct ca_extension *out)
 {
     struct ca_der list = ca_der_open(tmpl->extensions);
 
     while (!ca_der_at_end(&list)) {
-        if (next_extension(&list, out, NULL) != CA_OK) return false;
+        if (ca_extension_next(&list, out, NULL) != CA_OK) return false;
         if (ca_bytes_equal(out->oid, oid)) return true;
     }
     return false;
@@ -164,7 +136,7 @@ static enum verdict pass_if(bool passes)
 /* No pointers to revocation information, whoever asks. */
 static bool is_without_pointers(const struct ca_template *tmpl)
 {
-    struct asked own;
+    struct ca_extension own;
 
     return tmpl->no_revocation_pointers || find_own(tmpl, ca_oid_no_rev_avail, &own);
 }
@@ -183,7 +155,8 @@ static bool is_id_ce(struct ca_bytes oid)
 
 /* The standard extensions (id-ce, 2.5.29) by their last arc. passes: what the template lets
  * through by this source in general. */
-static enum verdict weigh_id_ce(const struct deciding *d, const struct asked *asked, bool passes)
+static enum verdict weigh_id_ce(const struct deciding *d, enum ca_source source,
+                                const struct ca_extension *asked, bool passes)
 {
     const struct ca_template *tmpl = d->tmpl;
     const struct ca_pointers *pointers = d->pointers;
@@ -197,12 +170,12 @@ static enum verdict weigh_id_ce(const struct deciding *d, const struct asked *as
     case 19: return same_or_lost(is_same_basic_constraints(tmpl, asked));
     case 31:        /* cRLDistributionPoints */
         return pass_if(passes && !pointers->cdp && !is_without_pointers(tmpl) &&
-                       (tmpl->cdp_from & asked->source) != 0);
+                       (tmpl->cdp_from & source) != 0);
     case 30:        /* nameConstraints, policyMappings, policyConstraints, inhibitAnyPolicy */
     case 33:
     case 36:
     case 54: return pass_if(passes && for_ca);
-    case 35: return pass_if(passes && tmpl->aki_from_api && asked->source == CA_FROM_API);
+    case 35: return pass_if(passes && tmpl->aki_from_api && source == CA_FROM_API);
     case 37:        /* extKeyUsage */
         if (tmpl->eku == 0 && tmpl->eku_more.len == 0) return pass_if(passes);
         return same_or_lost(is_same_ext_key_usage(tmpl, asked));
@@ -214,14 +187,15 @@ static enum verdict weigh_id_ce(const struct deciding *d, const struct asked *as
     }
 }
 
-static enum verdict weigh(const struct deciding *d, const struct asked *asked)
+static enum verdict weigh(const struct deciding *d, enum ca_source source,
+                          const struct ca_extension *asked)
 {
-    bool passes = (d->tmpl->passthrough & asked->source) != 0;
-    struct asked own;
+    bool passes = (d->tmpl->passthrough & source) != 0;
+    struct ca_extension own;
 
     if (d->tmpl->extensions.len > 0 && find_own(d->tmpl, asked->oid, &own))
         return same_or_lost(ca_bytes_equal(own.whole, asked->whole));
-    if (is_id_ce(asked->oid)) return weigh_id_ce(d, asked, passes);
+    if (is_id_ce(asked->oid)) return weigh_id_ce(d, source, asked, passes);
     if (!passes) return LOSES;
     if (ca_bytes_equal(asked->oid, ca_oid_authority_info_access))
         return pass_if(!d->pointers->aia && !is_without_pointers(d->tmpl));
@@ -244,14 +218,13 @@ static enum ca_status check_own_key_id(const struct ca_ask *ask, struct ca_bytes
                      "authorityKeyIdentifier: not the root's own key identifier");
 }
 
-static enum ca_status check_passing(const struct deciding *d, const struct asked *asked,
-                                    struct ca_error *err)
+static enum ca_status check_passing(const struct deciding *d, enum ca_source source,
+                                    const struct ca_extension *asked, struct ca_error *err)
 {
     uint16_t bits = 0;
     enum ca_status st = CA_OK;
 
-    if (asked->source == CA_FROM_CSR)
-        st = ca_extension_value_check(asked->oid, asked->value, err);
+    if (source == CA_FROM_CSR) st = ca_extension_value_check(asked->oid, asked->value, err);
     if (st != CA_OK || !is_id_ce(asked->oid)) return st;
     if (asked->oid.data[2] == 35) return check_own_key_id(d->ask, asked->value, err);
     if (asked->oid.data[2] != 15 || d->tmpl->kind != CA_TEMPLATE_END_ENTITY) return CA_OK;
@@ -272,18 +245,19 @@ static const struct ca_bytes *find_passing(const struct deciding *d, struct ca_b
     return NULL;
 }
 
-/* name: the bit for when it is not heard. */
-static enum ca_status settle(struct deciding *d, const struct asked *asked, enum ca_ignored name,
+/* One extension that the API or the request asks for. name: the bit for when it is not heard. */
+static enum ca_status settle(struct deciding *d, enum ca_source source,
+                             const struct ca_extension *asked, enum ca_ignored name,
                              struct ca_error *err)
 {
-    enum verdict verdict = weigh(d, asked);
+    enum verdict verdict = weigh(d, source, asked);
     const struct ca_bytes *earlier = verdict == PASSES ? find_passing(d, asked->oid) : NULL;
     enum ca_status st;
 
     if (earlier != NULL) verdict = same_or_lost(ca_bytes_equal(*earlier, asked->whole));
     if (verdict == LOSES) d->out->ignored |= UINT64_C(1) << name;
     if (verdict != PASSES) return CA_OK;
-    st = check_passing(d, asked, err);
+    st = check_passing(d, source, asked, err);
     if (st != CA_OK) return st;
     if (d->count == PASSING_MAX)
         return ca_refuse(err, CA_REASON_PASSTHROUGH_REFUSED, "more than %d extensions",
@@ -301,11 +275,10 @@ static enum ca_status settle_api(struct deciding *d, const struct ca_api *api,
 
     for (size_t i = 0; st == CA_OK && i < api->extension_count; i++) {
         const struct ca_api_extension *extension = &api->extensions[i];
-        struct asked asked = { .source = CA_FROM_API, .oid = extension->oid,
-                               .critical = extension->critical, .value = extension->value,
-                               .whole = extension->whole };
+        struct ca_extension asked = { .oid = extension->oid, .critical = extension->critical,
+                                      .value = extension->value, .whole = extension->whole };
 
-        st = settle(d, &asked, extension->name, err);
+        st = settle(d, CA_FROM_API, &asked, extension->name, err);
     }
     return st;
 }
@@ -316,11 +289,11 @@ static enum ca_status settle_request(struct deciding *d, struct ca_error *err)
     enum ca_status st = CA_OK;
 
     while (st == CA_OK && !ca_der_at_end(&list)) {
-        struct asked asked = { .source = CA_FROM_CSR };
+        struct ca_extension asked = { .critical = false };
 
-        st = next_extension(&list, &asked, err);
+        st = ca_extension_next(&list, &asked, err);
         if (st != CA_OK || ca_bytes_equal(asked.oid, ca_oid_subject_alt_name)) continue;
-        st = settle(d, &asked, ca_ignored_of_csr_extension(asked.oid), err);
+        st = settle(d, CA_FROM_CSR, &asked, ca_ignored_of_csr_extension(asked.oid), err);
     }
     return st;
 }
@@ -328,11 +301,10 @@ static enum ca_status settle_request(struct deciding *d, struct ca_error *err)
 /* An AuthorityInfoAccess that has an OCSP responder. */
 static bool has_ocsp(struct ca_bytes whole)
 {
-    static const uint8_t ad_ocsp[] = { 0x2b, 6, 1, 5, 5, 7, 48, 1 };
     struct ca_der list = ca_der_open(whole), value, inner = { .reason = 0 };
-    struct asked access;
+    struct ca_extension access;
 
-    if (next_extension(&list, &access, NULL) != CA_OK) return false;
+    if (ca_extension_next(&list, &access, NULL) != CA_OK) return false;
     value = ca_der_open(access.value);
     if (ca_der_enter(&value, CA_DER_SEQUENCE, "the value", &inner, NULL) != CA_OK) return false;
     while (!ca_der_at_end(&inner)) {
@@ -342,7 +314,7 @@ static bool has_ocsp(struct ca_bytes whole)
         if (ca_der_enter(&inner, CA_DER_SEQUENCE, "access", &description, NULL) != CA_OK ||
             ca_der_oid(&description, "a method", &method, NULL) != CA_OK)
             return false;
-        if (ca_bytes_equal(method, ca_bytes_of(ad_ocsp, sizeof(ad_ocsp)))) return true;
+        if (ca_bytes_equal(method, ca_oid_ad_ocsp)) return true;
     }
     return false;
 }

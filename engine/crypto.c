@@ -78,7 +78,7 @@ enum ca_status ca_crypto_new(struct ca_crypto **out, struct ca_error *err)
         st = ca_fail_openssl(err, CA_CRYPTO, "cannot load OpenSSL's configuration file");
         goto out;
     }
-    for (size_t i = 0; st == CA_OK && i < sizeof(algs) / sizeof(algs[0]); i++) {
+    for (size_t i = 0; st == CA_OK && i < CA_COUNT(algs); i++) {
         st = prepare_digest(crypto, algs[i], err);
     }
     if (st != CA_OK) goto out;

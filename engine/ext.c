@@ -63,6 +63,7 @@ const struct ca_bytes ca_oid_tls_feature = OID(tls_feature);
 const struct ca_bytes ca_oid_ocsp_nocheck = OID(ocsp_nocheck);
 const struct ca_bytes ca_oid_ct_poison = OID(ct_poison);
 const struct ca_bytes ca_oid_extension_request = OID(extension_request);
+const struct ca_bytes ca_oid_ad_ocsp = OID(ad_ocsp);
 
 /* By bit of enum ca_eku. */
 static const struct ca_bytes purposes[CA_EKU_COUNT] = {
@@ -191,7 +192,7 @@ void ca_ext_ocsp(struct ca_buf *out, const char *uri)
     struct open_ext open = ext_begin(out, ca_oid_authority_info_access, false);
     size_t value = out->len;
 
-    ca_der_add_oid(out, ca_bytes_of(ad_ocsp, sizeof(ad_ocsp)));
+    ca_der_add_oid(out, ca_oid_ad_ocsp);
     ca_der_add(out, CA_DER_CONTEXT(6), ca_bytes_str(uri));
     ca_der_wrap(out, value, CA_DER_SEQUENCE);                   /* AccessDescription */
     ca_der_wrap(out, value, CA_DER_SEQUENCE);

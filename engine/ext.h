@@ -20,6 +20,9 @@ extern const struct ca_bytes ca_oid_subject_directory_attributes, ca_oid_subject
     ca_oid_authority_info_access, ca_oid_subject_info_access, ca_oid_tls_feature,
     ca_oid_ocsp_nocheck, ca_oid_ct_poison, ca_oid_extension_request;
 
+/* The access method id-ad-ocsp (RFC 5280 4.2.2.1). */
+extern const struct ca_bytes ca_oid_ad_ocsp;
+
 /* The purpose's OID (content octets) by number of its bit in enum ca_eku. */
 struct ca_bytes ca_eku_oid(unsigned bit);
 

@@ -13,8 +13,6 @@ static const uint8_t qualifier_cps[] = { 0x2b, 6, 1, 5, 5, 7, 2, 1 };
 static const uint8_t qualifier_notice[] = { 0x2b, 6, 1, 5, 5, 7, 2, 2 };
 static const uint8_t id_pe[] = { 0x2b, 6, 1, 5, 5, 7, 1 };
 
-#define IS(oid, known) ((oid).len == sizeof(known) && memcmp((oid).data, known, sizeof(known)) == 0)
-
 #define TAG_URI CA_DER_CONTEXT(6)
 #define VISIBLE_STRING 0x1a
 #define SERIAL_OCTETS_MAX 20            /* RFC 5280 4.1.2.2 */
@@ -476,9 +474,9 @@ static enum ca_status check_qualifiers(struct ca_der *policy, struct ca_error *e
         st = ca_der_enter(&qualifiers, CA_DER_SEQUENCE, "a qualifier", &qualifier, err);
         if (st == CA_OK) st = ca_der_oid(&qualifier, "a qualifier's type", &oid, err);
         if (st != CA_OK) return st;
-        if (IS(oid, qualifier_cps)) {
+        if (CA_BYTES_ARE(oid, qualifier_cps)) {
             st = check_cps(&qualifier, err);
-        } else if (IS(oid, qualifier_notice)) {
+        } else if (CA_BYTES_ARE(oid, qualifier_notice)) {
             st = check_user_notice(&qualifier, err);
         } else {
             return fault(err, "a qualifier is neither a CPS URI nor a notice");
@@ -522,7 +520,7 @@ static enum ca_status check_policy_mappings(struct ca_bytes value, struct ca_err
         if (st == CA_OK) st = ca_der_oid(&mapping, "a mapping's issuer policy", &from, err);
         if (st == CA_OK) st = ca_der_oid(&mapping, "a mapping's subject policy", &to, err);
         if (st == CA_OK) st = ca_der_end(&mapping, "a mapping", err);
-        if (st == CA_OK && (IS(from, any_policy) || IS(to, any_policy)))
+        if (st == CA_OK && (CA_BYTES_ARE(from, any_policy) || CA_BYTES_ARE(to, any_policy)))
             return fault(err, "anyPolicy is mapped");
     }
     return st;
@@ -648,7 +646,7 @@ static enum ca_status check_null(struct ca_bytes value, struct ca_error *err)
 {
     static const uint8_t null[] = { CA_DER_NULL, 0 };
 
-    return IS(value, null) ? CA_OK : fault(err, "the value is not NULL");
+    return CA_BYTES_ARE(value, null) ? CA_OK : fault(err, "the value is not NULL");
 }
 
 /* RFC 7633 4.1: numbers of TLS extensions. */
@@ -729,7 +727,7 @@ enum ca_status ca_extension_value_check(struct ca_bytes oid, struct ca_bytes val
     struct ca_error why;
     char dotted[80];
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(known); i++) {
         if (!ca_bytes_equal(*known[i].oid, oid)) continue;
         if (known[i].check(value, &why) == CA_OK) return CA_OK;
         return ca_refuse(err, CA_REASON_PASSTHROUGH_REFUSED, "%s: %s", known[i].name, why.text);

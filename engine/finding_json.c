@@ -3,6 +3,7 @@
 #include "engine/charset.h"
 #include "engine/der.h"
 #include "engine/pattern.h"
+#include "engine/shape.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,17 +88,6 @@ static const char *guess(const char *word, const char *const *names, size_t coun
 
 /* Members */
 
-/* jansson's iterators want an object that is not const, and change nothing in it. */
-static json_t *mutable_json(const json_t *value)
-{
-    union {
-        const json_t *in;
-        json_t *out;
-    } same = { .in = value };
-
-    return same.out;
-}
-
 static bool is_one_of(const char *word, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -109,7 +99,7 @@ static bool is_one_of(const char *word, const char *const *names, size_t count)
 bool ca_finding_object(struct ca_findings *findings, const json_t *value, const char *path,
                        const char *const *members, size_t count)
 {
-    json_t *walked = mutable_json(value);
+    json_t *walked = ca_shape_mutable(value);
     const char *key;
     json_t *ignored;
     bool good = true;

@@ -385,7 +385,7 @@ static void print_general_name(const struct ca_der_element *name, struct ca_buf 
     };
     size_t number = name->tag & 0x1f;
 
-    ca_buf_append_str(out, number < sizeof(prefixes) / sizeof(prefixes[0]) ? prefixes[number]
+    ca_buf_append_str(out, number < CA_COUNT(prefixes) ? prefixes[number]
                                                                            : "unknown:");
     switch (name->tag) {
     case TAG_DNS:

@@ -12,7 +12,7 @@ const char *ca_ignored_name(unsigned bit)
 #undef IGNORED_NAME
     };
 
-    return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+    return bit < CA_COUNT(names) ? names[bit] : NULL;
 }
 
 /* id-ce (2.5.29) by its last arc. */

@@ -169,7 +169,7 @@ static bool may_be_critical(struct ca_bytes oid)
      * certificatePolicies, policyMappings, AKI, EKU, inhibitAnyPolicy */
     static const uint8_t last_arcs[] = { 9, 14, 15, 17, 18, 19, 30, 32, 33, 35, 37, 54 };
 
-    if (ca_bytes_equal(oid, ca_bytes_of(subject_info_access, sizeof(subject_info_access))))
+    if (CA_BYTES_ARE(oid, subject_info_access))
         return true;
     if (oid.len != 3 || oid.data[0] != 0x55 || oid.data[1] != 0x1d) return false;
     return memchr(last_arcs, oid.data[2], sizeof(last_arcs)) != NULL;

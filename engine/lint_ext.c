@@ -348,6 +348,7 @@ static enum ca_status check_crl_pointer(struct ca_lint_run *l, enum type type,
                           k->rule, k->name);
 }
 
+/* Not the builder's, as above. */
 static const uint8_t ad_ocsp[] = { 0x2b, 6, 1, 5, 5, 7, 48, 1 };
 
 static enum ca_status check_ocsp_pointer(struct ca_lint_run *l, const char *configured)
@@ -369,7 +370,7 @@ static enum ca_status check_ocsp_pointer(struct ca_lint_run *l, const char *conf
     if (st == CA_OK) st = ca_der_take(&inner, CA_DER_CONTEXT(6), k->name, &uri, l->err);
     if (st == CA_OK) st = ca_der_end(&inner, k->name, l->err);
     if (st != CA_OK) return st;
-    if (ca_bytes_equal(method, ca_bytes_of(ad_ocsp, sizeof(ad_ocsp))) &&
+    if (CA_BYTES_ARE(method, ad_ocsp) &&
         ca_bytes_equal(uri.content, ca_bytes_str(configured)))
         return CA_OK;
     return CA_LINT_REFUSE(l, CA_REASON_LINT_REVOCATION, "%s: %s does not have the CA's own URI",
@@ -519,7 +520,7 @@ static bool has_ocsp(struct ca_bytes authority_info)
 
         if (ca_der_enter(&list, CA_DER_SEQUENCE, "", &access, NULL) != CA_OK ||
             ca_der_oid(&access, "", &method, NULL) != CA_OK ||
-            ca_bytes_equal(method, ca_bytes_of(ad_ocsp, sizeof(ad_ocsp))))
+            CA_BYTES_ARE(method, ad_ocsp))
             return true;
     }
     return false;

@@ -79,11 +79,11 @@ static const struct rule *rule_of(struct ca_bytes oid)
     if (oid.len == 3 && oid.data[0] == 0x55 && oid.data[1] == 0x04) {
         size_t arc = oid.data[2];
 
-        if (arc < sizeof(at_rules) / sizeof(at_rules[0]) && at_rules[arc].name != NULL)
+        if (arc < CA_COUNT(at_rules) && at_rules[arc].name != NULL)
             return &at_rules[arc];
         return &unknown;
     }
-    for (size_t i = 0; i < sizeof(other_rules) / sizeof(other_rules[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(other_rules); i++) {
         const struct other_rule *other = &other_rules[i];
 
         if (ca_bytes_equal(oid, ca_bytes_of(other->oid, other->oid_len))) return &other->rule;

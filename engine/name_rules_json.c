@@ -1,6 +1,7 @@
 #include "engine/name_rules_json.h"
 
 #include "engine/name_rules_read.h"
+#include "engine/shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static const struct keyword keywords[] = {
     { "DC", "0.9.2342.19200300.100.1.25" },
     { "emailAddress", "1.2.840.113549.1.9.1" },
 };
-#define KEYWORD_COUNT (sizeof(keywords) / sizeof(keywords[0]))
+#define KEYWORD_COUNT CA_COUNT(keywords)
 
 struct attribute_type {
     const char *dotted;
@@ -195,7 +196,7 @@ static void read_attribute(struct ca_rules_reader *r, const char *key, const jso
                                         .rank = type.rank, .chars_min = 1,
                                         .chars_max = CHARS_MAX, .count_max = 1 };
     target = (struct attribute_target){ .rule = rule, .dotted = type.dotted };
-    if (ca_rules_read_object(r, value, path, members, sizeof(members) / sizeof(members[0]),
+    if (ca_rules_read_object(r, value, path, members, CA_COUNT(members),
                              &target))
         check_attribute(r, rule, path);
 }
@@ -205,7 +206,7 @@ static void read_attribute(struct ca_rules_reader *r, const char *key, const jso
 static void read_attributes(struct ca_rules_reader *r, const json_t *value, const char *path,
                             void *target)
 {
-    json_t *walked = ca_rules_mutable(value);
+    json_t *walked = ca_shape_mutable(value);
     const char *key;
     json_t *inner;
 
@@ -295,7 +296,7 @@ static void read_subject(struct ca_rules_reader *r, const json_t *subject)
     struct ca_name_rules *rules = r->rules;
 
     rules->has_subject = true;
-    (void)ca_rules_read_object(r, subject, "subject", members, sizeof(members) / sizeof(members[0]),
+    (void)ca_rules_read_object(r, subject, "subject", members, CA_COUNT(members),
                                NULL);
     if (rules->attribute_count > 1)
         qsort(rules->attributes, rules->attribute_count, sizeof(rules->attributes[0]),

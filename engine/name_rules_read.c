@@ -1,5 +1,7 @@
 #include "engine/name_rules_read.h"
 
+#include "engine/shape.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,16 +60,6 @@ void ca_rules_expected(struct ca_rules_reader *r, const char *path, const json_t
 }
 
 /* Values */
-
-json_t *ca_rules_mutable(const json_t *value)
-{
-    union {
-        const json_t *in;
-        json_t *out;
-    } same = { .in = value };
-
-    return same.out;
-}
 
 bool ca_rules_read_text(struct ca_rules_reader *r, const json_t *value, const char *path,
                         const char *what, struct ca_bytes *out)
@@ -175,7 +167,7 @@ static void unknown_member(struct ca_rules_reader *r, const char *path,
 bool ca_rules_read_object(struct ca_rules_reader *r, const json_t *object, const char *path,
                           const struct ca_rules_member *members, size_t count, void *target)
 {
-    json_t *walked = ca_rules_mutable(object);
+    json_t *walked = ca_shape_mutable(object);
     const char *key;
     json_t *value;
 

@@ -68,8 +68,6 @@ struct ca_rules_member {
 /* False when it is no object, or memory is gone. */
 bool ca_rules_read_object(struct ca_rules_reader *r, const json_t *object, const char *path,
                           const struct ca_rules_member *members, size_t count, void *target);
-/* The same value for jansson's iterators, which want one that is not const and change nothing. */
-json_t *ca_rules_mutable(const json_t *value);
 
 /* The template's "san". */
 void ca_rules_read_san(struct ca_rules_reader *r, const json_t *san);

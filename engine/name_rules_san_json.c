@@ -1,6 +1,7 @@
 #include "engine/name_rules_read.h"
 
 #include "engine/host_name.h"
+#include "engine/shape.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -259,7 +260,7 @@ static const struct ca_rules_member other_name_members[] = {
     { "min", read_min }, { "max", read_max }, { "types", read_oids },
 };
 
-#define MEMBERS(list) { (list), sizeof(list) / sizeof((list)[0]) }
+#define MEMBERS(list) { (list), CA_COUNT(list) }
 static const struct {
     const struct ca_rules_member *list;
     size_t count;
@@ -349,7 +350,7 @@ static void check_san_bounds(struct ca_rules_reader *r)
 
 void ca_rules_read_san(struct ca_rules_reader *r, const json_t *san)
 {
-    json_t *walked = ca_rules_mutable(san);
+    json_t *walked = ca_shape_mutable(san);
     const char *key;
     json_t *value;
 

@@ -22,7 +22,7 @@ static const struct {
 #undef CA_NOTICE_ROW
 };
 
-#define NOTICE_COUNT (sizeof(notices) / sizeof(notices[0]))
+#define NOTICE_COUNT CA_COUNT(notices)
 
 const char *ca_notice_code(unsigned bit)
 {

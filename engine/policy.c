@@ -90,9 +90,8 @@ static enum ca_status check_rsa_bounds(const struct ca_spki *key, struct ca_erro
 static enum ca_status check_rsa_rules(const struct ca_key_rules *rules, const struct ca_spki *key,
                                       struct ca_error *err)
 {
-    size_t e_bits = 8 * key->rsa_e.len;
+    size_t e_bits = ca_spki_number_bits(key->rsa_e);
 
-    for (unsigned top = key->rsa_e.data[0]; top > 0 && top < 0x80; top <<= 1) e_bits--;
     if (key->bits < rules->rsa_bits_min || key->bits > rules->rsa_bits_max)
         return ca_refuse(err, CA_REASON_KEY_NOT_ALLOWED,
                          "the RSA key has %u bits, and the template allows %u to %u",
@@ -276,7 +275,7 @@ static const struct {
     { "key strength", check_strength },
 };
 
-#define STEP_COUNT (sizeof(steps) / sizeof(steps[0]))
+#define STEP_COUNT CA_COUNT(steps)
 
 size_t ca_policy_step_count(void)
 {

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SHORT_LIVED_MAX_S (INT64_C(7) * 86400)      /* spec 2.1 */
 #define DAY_S INT64_C(86400)
 #define HOUR_S INT64_C(3600)
 #define PERIOD_TEXT_MAX 40
@@ -170,7 +169,7 @@ static enum ca_status compile(struct ca_profile *profile, struct ca_error *err)
     compile_before_key_id(profile);
     compile_tail(profile, ca_template_key_usage(tmpl, CA_KEY_KIND_RSA), &profile->rsa_tail);
     compile_tail(profile, ca_template_key_usage(tmpl, CA_KEY_KIND_P256), &profile->signing_tail);
-    for (size_t i = 0; st == CA_OK && i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+    for (size_t i = 0; st == CA_OK && i < CA_COUNT(pieces); i++) {
         st = ca_buf_status(pieces[i], "a profile", err);
     }
     return st;
@@ -413,7 +412,7 @@ static enum ca_status check_not_after(const struct ca_profile *profile, int64_t 
     if (st != CA_OK) return st;
     /* A root's own certificate is exempt from both (spec 2.1, section 5). */
     if (spec->issuer == NULL) return CA_OK;
-    if (spec->short_lived && not_after_s - from_s > SHORT_LIVED_MAX_S)
+    if (spec->short_lived && not_after_s - from_s > CA_SHORT_LIVED_MAX_S)
         return ca_refuse(err, CA_REASON_VALIDITY_REFUSED,
                          "a CA for short-lived certificates issues for at most 7 days");
     if (not_after_s > spec->issuer->cert.not_after_s) return refuse_past_ca(spec, err);

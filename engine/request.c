@@ -19,8 +19,6 @@ static const uint8_t oid_challenge_password[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7,
                                                   0x0d, 0x01, 0x09, 0x07 };
 static const uint8_t oid_subject_alt_name[] = { 0x55, 0x1d, 0x11 };
 
-#define IS(oid, known) ((oid).len == sizeof(known) && memcmp((oid).data, known, sizeof(known)) == 0)
-
 /* OIDs seen so far, so that none comes twice. */
 struct seen {
     struct ca_bytes oid[EXTENSIONS_MAX];
@@ -93,7 +91,7 @@ static enum ca_status check_extension(const struct extension *extension, struct 
 {
     struct ca_bytes oid = extension->oid;
 
-    if (IS(oid, oid_subject_alt_name)) {
+    if (CA_BYTES_ARE(oid, oid_subject_alt_name)) {
         out->has_san = true;
         out->san_critical = extension->critical;
         out->san = extension->value;
@@ -177,10 +175,11 @@ static enum ca_status read_attribute(struct ca_bytes content, struct seen *seen,
     if (st == CA_OK) st = ca_der_end(&der, "an attribute", err);
     if (st == CA_OK)
         st = note_oid(seen, type, ATTRIBUTES_MAX, CA_REASON_BAD_ATTRIBUTES, "attributes", err);
-    extensions = IS(type, oid_extension_request) || IS(type, oid_ms_cert_extensions);
+    extensions = CA_BYTES_ARE(type, oid_extension_request) ||
+                 CA_BYTES_ARE(type, oid_ms_cert_extensions);
     if (st == CA_OK) st = read_values(&values, extensions, &value, &count, err);
     if (st != CA_OK) return st;
-    if (count > 1 && (extensions || IS(type, oid_challenge_password)))
+    if (count > 1 && (extensions || CA_BYTES_ARE(type, oid_challenge_password)))
         return ca_refuse(err, CA_REASON_BAD_ATTRIBUTES,
                          "%zu values in an attribute that has a single one", count);
     if (!extensions) return CA_OK;
@@ -270,7 +269,7 @@ static enum ca_status refuse_algorithm(struct ca_bytes oid, struct ca_error *err
     const char *name = dotted;
 
     ca_der_oid_text(oid, dotted, sizeof(dotted));
-    for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(unsupported); i++) {
         if (ca_bytes_equal(oid, ca_bytes_of(unsupported[i].oid, unsupported[i].oid_len)))
             name = unsupported[i].name;
     }
@@ -337,7 +336,7 @@ static enum ca_status read_mask(struct ca_der *der, enum ca_digest_alg *out, str
 
     if (st == CA_OK) st = ca_der_end(der, what, err);
     if (st == CA_OK) st = ca_der_oid(&mask, what, &oid, err);
-    if (st == CA_OK && !IS(oid, oid_mgf1))
+    if (st == CA_OK && !CA_BYTES_ARE(oid, oid_mgf1))
         return ca_refuse(err, CA_REASON_ALGORITHM_NOT_SUPPORTED,
                          "the mask generation of RSASSA-PSS is not MGF1");
     if (st == CA_OK) st = read_hash(&mask, out, err);
@@ -436,7 +435,7 @@ static enum ca_status read_algorithm(struct ca_der *request, struct ca_request *
     if (st == CA_OK) st = ca_der_oid(&alg, "the signature algorithm", &oid, err);
     if (st != CA_OK) return st;
     out->sig_alg = ca_sig_alg_by_oid(oid);
-    if (IS(oid, oid_rsassa_pss)) st = read_pss(&alg, &out->sig_alg, err);
+    if (CA_BYTES_ARE(oid, oid_rsassa_pss)) st = read_pss(&alg, &out->sig_alg, err);
     if (st != CA_OK) return st;
     if (out->sig_alg == CA_SIG_ALG_NONE) return refuse_algorithm(oid, err);
     if (!ca_sig_alg_fits_kind(out->sig_alg, out->key.kind))

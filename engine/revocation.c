@@ -17,8 +17,6 @@
 #define URI_MAX sizeof(((struct ca_revocation *)NULL)->cdp_uri)
 #define SCOPE_ZEROS "000000"
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 static_assert(sizeof(SCOPE_ZEROS) - 1 == CA_SCOPE_DIGITS, "a scope's place in a URI");
 static_assert(sizeof(((struct ca_revocation *)NULL)->freshest_uri) == URI_MAX, "URIs alike");
 
@@ -125,7 +123,7 @@ static enum ca_status read_omit(const json_t *crl, struct ca_revocation *out,
     if (cdp == NULL) return CA_OK;
     st = ca_shape_check(cdp,
                         ca_shape_join(crl_path, "CrlDistributionPointExtensionConfiguration").text,
-                        members, COUNT(members), err);
+                        members, CA_COUNT(members), err);
     if (st != CA_OK) return st;
     out->omit_cdp = ca_shape_flag(cdp, "OmitExtension");
     if (out->omit_cdp && ca_shape_text(crl, "CustomCname") != NULL)
@@ -258,7 +256,7 @@ static enum ca_status read_delta(const json_t *crl, struct ca_revocation *out,
     enum ca_status st;
 
     if (delta == NULL) return CA_OK;
-    st = ca_shape_check(delta, delta_path, members, COUNT(members), err);
+    st = ca_shape_check(delta, delta_path, members, CA_COUNT(members), err);
     if (st != CA_OK) return st;
     if (!ca_shape_flag(delta, "Enabled")) return check_disabled(delta, delta_path, err);
     if (folder != NULL) {
@@ -288,7 +286,7 @@ static enum ca_status read_crl(json_t *crl, const char *region, const char *ca_u
         { "DeltaCrlConfiguration", CA_SHAPE_OBJECT, false },
     };
     const char *type;
-    enum ca_status st = ca_shape_check(crl, crl_path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(crl, crl_path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     if (!ca_shape_flag(crl, "Enabled")) return check_disabled(crl, crl_path, err);
@@ -315,7 +313,7 @@ static enum ca_status read_ocsp(const json_t *ocsp, struct ca_revocation *out,
     };
     static const char scheme[] = "http://";
     const char *cname = ca_shape_text(ocsp, "OcspCustomCname");
-    enum ca_status st = ca_shape_check(ocsp, path, members, COUNT(members), err);
+    enum ca_status st = ca_shape_check(ocsp, path, members, CA_COUNT(members), err);
 
     if (st != CA_OK) return st;
     if (!ca_shape_flag(ocsp, "Enabled")) return check_disabled(ocsp, path, err);
@@ -345,7 +343,7 @@ static enum ca_status merge(struct ca_bytes json, json_t *merged, struct ca_erro
     if (json.len == 0) return CA_OK;
     st = ca_shape_parse(json, CA_REVOCATION_JSON_MAX, &root, err);
     if (st != CA_OK) return st;
-    st = ca_shape_check(root, "", members, COUNT(members), err);
+    st = ca_shape_check(root, "", members, CA_COUNT(members), err);
     if (st == CA_OK && json_object_update(merged, root) != 0)
         st = ca_fail(err, CA_NOMEM, "no memory for a revocation configuration");
     json_decref(root);

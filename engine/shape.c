@@ -154,22 +154,11 @@ static const struct ca_shape_member *find_member(const struct ca_shape_member *m
     return NULL;
 }
 
-/* jansson's iterators want an object that is not const, and change nothing in it. */
-static json_t *mutable_json(const json_t *value)
-{
-    union {
-        const json_t *in;
-        json_t *out;
-    } same = { .in = value };
-
-    return same.out;
-}
-
 enum ca_status ca_shape_check(const json_t *object, const char *path,
                               const struct ca_shape_member *members, size_t count,
                               struct ca_error *err)
 {
-    json_t *walked = mutable_json(object);
+    json_t *walked = ca_shape_mutable(object);
     const char *key;
     json_t *value;
 
@@ -351,7 +340,7 @@ enum ca_status ca_shape_key_usage(const json_t *key_usage, const char *path, uin
         { "CRLSign", CA_SHAPE_FLAG, false },          { "EncipherOnly", CA_SHAPE_FLAG, false },
         { "DecipherOnly", CA_SHAPE_FLAG, false },
     };
-    const size_t count = sizeof(members) / sizeof(members[0]);
+    const size_t count = CA_COUNT(members);
     uint16_t set = 0;
     enum ca_status st = ca_shape_check(key_usage, path, members, count, err);
 
@@ -520,13 +509,13 @@ enum ca_status ca_shape_general_name(const json_t *name, const char *path, struc
     const char *form;
     void *first;
     size_t mark = out->len;
-    enum ca_status st = ca_shape_check(name, path, members, sizeof(members) / sizeof(members[0]),
+    enum ca_status st = ca_shape_check(name, path, members, CA_COUNT(members),
                                        err);
 
     if (st != CA_OK) return st;
     if (json_object_size(name) != 1)
         return ca_shape_refuse(err, path, "must have exactly one member");
-    first = json_object_iter(mutable_json(name));
+    first = json_object_iter(ca_shape_mutable(name));
     form = json_object_iter_key(first);
     member = ca_shape_join(path, form);
     st = add_form(form, json_object_iter_value(first), member.text, out, err);

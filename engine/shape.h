@@ -2,7 +2,7 @@
  * The JSON shapes of AWS Private CA (spec 2.2, 2.3, section 7) that several operations share: read
  * strictly with jansson, turned into DER.
  *
- * Private to engine: the only header that shows jansson's types. A path is where a value stands
+ * Private to engine: shows jansson's types. A path is where a value stands
  * ("Subject.CustomAttributes[2].Value") and begins every sentence about it; "" is the top.
  *
  * Rare work; any thread, each with its own values.
@@ -22,6 +22,17 @@ struct ca_shape_member {
     enum ca_shape_type type;
     bool required;
 };
+
+/* jansson's iterators want an object that is not const, and change nothing in it. */
+static inline json_t *ca_shape_mutable(const json_t *value)
+{
+    union {
+        const json_t *in;
+        json_t *out;
+    } same = { .in = value };
+
+    return same.out;
+}
 
 #define CA_SHAPE_PATH_MAX 160
 

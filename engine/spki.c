@@ -14,8 +14,6 @@ static const uint8_t oid_p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x
 static const uint8_t oid_p384[] = { 0x2b, 0x81, 0x04, 0x00, 0x22 };
 static const uint8_t oid_p521[] = { 0x2b, 0x81, 0x04, 0x00, 0x23 };
 
-#define IS(oid, known) ((oid).len == sizeof(known) && memcmp((oid).data, known, sizeof(known)) == 0)
-
 /* RFC 3279 2.3.1: RSAPublicKey ::= SEQUENCE { modulus, publicExponent }. */
 static enum ca_status read_rsa_key(struct ca_spki *key, struct ca_error *err)
 {
@@ -30,12 +28,19 @@ static enum ca_status read_rsa_key(struct ca_spki *key, struct ca_error *err)
     return st;
 }
 
+size_t ca_spki_number_bits(struct ca_bytes magnitude)
+{
+    size_t bits = 8 * magnitude.len;
+
+    for (unsigned top = magnitude.data[0]; top > 0 && top < 0x80; top <<= 1) bits--;
+    return bits;
+}
+
 static enum ca_status check_rsa_numbers(struct ca_spki *key, struct ca_error *err)
 {
     struct ca_bytes n = key->rsa_n, e = key->rsa_e;
-    size_t bits = n.len * 8;
+    size_t bits = ca_spki_number_bits(n);
 
-    for (uint8_t top = n.data[0]; top != 0 && top < 0x80; top = (uint8_t)(top << 1)) bits--;
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
         return ca_refuse(err, CA_REASON_KEY_NOT_SUPPORTED,
                          "an RSA modulus of %zu bits, %d to %d are read", bits, RSA_BITS_MIN,
@@ -102,13 +107,13 @@ static enum ca_status read_ec(struct ca_der *alg, struct ca_spki *key, struct ca
                          "the EC key has explicit curve parameters, not a named curve");
     st = ca_der_oid(alg, "the EC key's curve", &curve, err);
     if (st != CA_OK) return st;
-    if (IS(curve, oid_p256)) {
+    if (CA_BYTES_ARE(curve, oid_p256)) {
         key->kind = CA_KEY_KIND_P256;
         key->bits = 256;
-    } else if (IS(curve, oid_p384)) {
+    } else if (CA_BYTES_ARE(curve, oid_p384)) {
         key->kind = CA_KEY_KIND_P384;
         key->bits = 384;
-    } else if (IS(curve, oid_p521)) {
+    } else if (CA_BYTES_ARE(curve, oid_p521)) {
         key->kind = CA_KEY_KIND_P521;
         key->bits = 521;
     } else {
@@ -147,11 +152,11 @@ static enum ca_status read_by_algorithm(struct ca_bytes oid, struct ca_der *alg,
 {
     enum ca_status st;
 
-    if (IS(oid, oid_ec)) st = read_ec(alg, key, err);
-    else if (IS(oid, oid_rsa)) st = read_rsa(alg, key, err);
-    else if (IS(oid, oid_ed25519))
+    if (CA_BYTES_ARE(oid, oid_ec)) st = read_ec(alg, key, err);
+    else if (CA_BYTES_ARE(oid, oid_rsa)) st = read_rsa(alg, key, err);
+    else if (CA_BYTES_ARE(oid, oid_ed25519))
         st = read_eddsa(CA_KEY_KIND_ED25519, "Ed25519", ED25519_OCTETS, key, err);
-    else if (IS(oid, oid_ed448))
+    else if (CA_BYTES_ARE(oid, oid_ed448))
         st = read_eddsa(CA_KEY_KIND_ED448, "Ed448", ED448_OCTETS, key, err);
     else return unknown_algorithm(oid, err);
 
@@ -211,7 +216,7 @@ static bool is_ed25519_small_order(const uint8_t point[ED25519_OCTETS])
 
     memcpy(y, point, sizeof(y));
     y[sizeof(y) - 1] &= 0x7f;
-    for (size_t i = 0; i < sizeof(ed25519_small_order) / sizeof(ed25519_small_order[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(ed25519_small_order); i++) {
         if (memcmp(y, ed25519_small_order[i], sizeof(y)) == 0) return true;
     }
     return false;
@@ -242,7 +247,7 @@ static bool is_ed448_small_order(const uint8_t point[ED448_OCTETS])
         { 0x00, 0x00, 0xff, 0xff },     /* p + 1, for 1 */
     };
 
-    for (size_t i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(small_order); i++) {
         if (point[0] == small_order[i].low_first && point[28] == small_order[i].high_first &&
             all_are(point + 1, 27, small_order[i].low_rest) &&
             all_are(point + 29, 27, small_order[i].high_rest))

@@ -27,6 +27,9 @@ struct ca_spki {
 CA_MUST_CHECK enum ca_status ca_spki_parse(struct ca_bytes der, struct ca_spki *out,
                                            struct ca_error *err);
 
+/* The length of rsa_n or rsa_e in bits. */
+size_t ca_spki_number_bits(struct ca_bytes magnitude);
+
 /* An Ed25519 or Ed448 key whose order divides the cofactor: anybody can sign for it. Every encoding
  * of such a point counts, also those that RFC 8032 5.1.3 and 5.2.3 do not allow. False for other
  * kinds of key. */

@@ -145,31 +145,17 @@ static const char *key_rule_name(enum ca_key_rule rule)
     return "unknown";
 }
 
-static const char *key_kind_name(enum ca_key_kind kind)
-{
-    switch (kind) {
-    case CA_KEY_KIND_RSA: return "RSA";
-    case CA_KEY_KIND_P256: return "EC_prime256v1";
-    case CA_KEY_KIND_P384: return "EC_secp384r1";
-    case CA_KEY_KIND_P521: return "EC_secp521r1";
-    case CA_KEY_KIND_ED25519: return "ED25519";
-    case CA_KEY_KIND_ED448: return "ED448";
-    case CA_KEY_KIND_NONE: break;
-    }
-    return NULL;
-}
-
 /* By bit of enum ca_source. */
 static const char *source_name(unsigned bit)
 {
     static const char *const names[] = { "api", "csr", "ca" };
 
-    return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+    return bit < CA_COUNT(names) ? names[bit] : NULL;
 }
 
 static const char *key_kind_of_bit(unsigned bit)
 {
-    return key_kind_name((enum ca_key_kind)bit);
+    return ca_key_kind_name((enum ca_key_kind)bit);
 }
 
 static const char *sig_alg_of_bit(unsigned bit)

@@ -20,8 +20,6 @@
 #define SOURCE_MAX CA_TEMPLATE_JSON_MAX
 #define ARENA_MAX (3 * CA_TEMPLATE_JSON_MAX)
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /* What ca_template_parse gives: the template comes first, so that its address is the whole's. */
 struct own_template {
     struct ca_template tmpl;
@@ -152,7 +150,7 @@ static void read_passthrough(struct template_reader *reader)
     uint32_t set = 0;
     unsigned bits;
 
-    if (!template_read_set(reader, reader->root, "", "passthrough", 0, sources, COUNT(sources),
+    if (!template_read_set(reader, reader->root, "", "passthrough", 0, sources, CA_COUNT(sources),
                            &set))
         return;
     bits = ((set & 1) != 0 ? CA_FROM_API : 0u) | ((set & 2) != 0 ? CA_FROM_CSR : 0u);
@@ -202,7 +200,8 @@ static void read_names(struct template_reader *reader, struct ca_name_rules **ou
     enum ca_status st;
     size_t choice = 0;
 
-    if (ca_finding_choice(reader->findings, reader->root, "", "names", from, COUNT(from), &choice))
+    if (ca_finding_choice(reader->findings, reader->root, "", "names", from, CA_COUNT(from),
+                          &choice))
         reader->tmpl->names_from = values[choice];
     st = ca_name_rules_parse(json_object_get(reader->root, "subject"),
                              json_object_get(reader->root, "san"), reader->findings, out, NULL);
@@ -216,7 +215,7 @@ static void read_pointers(struct template_reader *reader)
     size_t choice = 0;
 
     (void)ca_finding_choice(reader->findings, reader->root, "", "revocation_pointers", choices,
-                            COUNT(choices), &choice);
+                            CA_COUNT(choices), &choice);
     if (choice == 0) return;
     reader->tmpl->no_revocation_pointers = true;
     reader->tmpl->cdp_from = 0;
@@ -247,7 +246,7 @@ static void read_all(struct template_reader *reader, struct own_template *own)
     };
 
     read_base(reader);
-    (void)ca_finding_object(reader->findings, reader->root, "", members, COUNT(members));
+    (void)ca_finding_object(reader->findings, reader->root, "", members, CA_COUNT(members));
     read_name(reader);
     read_texts(reader);
     read_passthrough(reader);

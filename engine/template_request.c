@@ -6,16 +6,7 @@
 #define RSA_EXPONENT_BITS_MIN 17        /* 65537 */
 #define DAY_S 86400
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /* Keys and signatures */
-
-static const char *const key_names[] = { "RSA",          "EC_prime256v1", "EC_secp384r1",
-                                         "EC_secp521r1", "ED25519",       "ED448" };
-/* enum ca_key_kind of key_names, in order. */
-static const enum ca_key_kind key_kinds[] = { CA_KEY_KIND_RSA,  CA_KEY_KIND_P256,
-                                              CA_KEY_KIND_P384, CA_KEY_KIND_P521,
-                                              CA_KEY_KIND_ED25519, CA_KEY_KIND_ED448 };
 
 static void read_rsa_bits(struct template_reader *reader, const json_t *value)
 {
@@ -25,7 +16,7 @@ static void read_rsa_bits(struct template_reader *reader, const json_t *value)
     int64_t min = keys->rsa_bits_min, max = keys->rsa_bits_max;
 
     if (value == NULL) return;
-    (void)ca_finding_object(reader->findings, value, path, members, COUNT(members));
+    (void)ca_finding_object(reader->findings, value, path, members, CA_COUNT(members));
     (void)ca_finding_number(reader->findings, value, path, "min", CA_RSA_BITS_MIN,
                             CA_RSA_BITS_MAX, &min);
     (void)ca_finding_number(reader->findings, value, path, "max", CA_RSA_BITS_MIN,
@@ -39,20 +30,18 @@ static void read_rsa_bits(struct template_reader *reader, const json_t *value)
 static void read_keys(struct template_reader *reader)
 {
     static const char *const members[] = { "algorithms", "rsa_bits", "rsa_exponent_bits_max" };
+    const char *kinds[CA_KEY_KIND_COUNT - 1];   /* all but CA_KEY_KIND_NONE */
     const json_t *value = json_object_get(reader->root, "keys");
     struct ca_key_rules *keys = &reader->tmpl->keys;
     int64_t exponent = keys->rsa_exponent_bits_max;
     uint32_t set = 0;
 
     if (value == NULL) return;
-    (void)ca_finding_object(reader->findings, value, "keys", members, COUNT(members));
-    if (template_read_set(reader, value, "keys", "algorithms", 1, key_names, COUNT(key_names),
-                          &set)) {
-        keys->kinds = 0;
-        for (size_t i = 0; i < COUNT(key_kinds); i++) {
-            if ((set & (1u << i)) != 0) keys->kinds |= (uint16_t)(1u << key_kinds[i]);
-        }
-    }
+    for (size_t i = 0; i < CA_COUNT(kinds); i++)
+        kinds[i] = ca_key_kind_name((enum ca_key_kind)(i + 1));
+    (void)ca_finding_object(reader->findings, value, "keys", members, CA_COUNT(members));
+    if (template_read_set(reader, value, "keys", "algorithms", 1, kinds, CA_COUNT(kinds), &set))
+        keys->kinds = (uint16_t)(set << 1);
     read_rsa_bits(reader, json_object_get(value, "rsa_bits"));
     (void)ca_finding_number(reader->findings, value, "keys", "rsa_exponent_bits_max",
                             RSA_EXPONENT_BITS_MIN, CA_RSA_EXPONENT_BITS_MAX, &exponent);
@@ -64,11 +53,11 @@ static void check_algorithms(struct template_reader *reader)
 {
     const struct ca_template *tmpl = reader->tmpl;
 
-    for (size_t i = 0; i < COUNT(key_kinds); i++) {
-        if ((tmpl->keys.kinds & (1u << key_kinds[i])) == 0) continue;
+    for (unsigned kind = 1; kind < CA_KEY_KIND_COUNT; kind++) {
+        if ((tmpl->keys.kinds & (1u << kind)) == 0) continue;
         for (unsigned alg = 1; alg < CA_SIG_ALG_COUNT; alg++) {
             if ((tmpl->request_algs & (UINT32_C(1) << alg)) != 0 &&
-                ca_sig_alg_fits_kind((enum ca_sig_alg)alg, key_kinds[i]))
+                ca_sig_alg_fits_kind((enum ca_sig_alg)alg, (enum ca_key_kind)kind))
                 return;
         }
     }
@@ -88,15 +77,15 @@ static void read_request(struct template_reader *reader)
     uint32_t set = 0;
 
     if (value == NULL) return;
-    for (size_t i = 0; i < COUNT(algs); i++) algs[i] = ca_sig_alg_name((enum ca_sig_alg)(i + 1));
-    (void)ca_finding_object(reader->findings, value, "request", members, COUNT(members));
-    if (template_read_set(reader, value, "request", "signature_algorithms", 1, algs, COUNT(algs),
+    for (size_t i = 0; i < CA_COUNT(algs); i++) algs[i] = ca_sig_alg_name((enum ca_sig_alg)(i + 1));
+    (void)ca_finding_object(reader->findings, value, "request", members, CA_COUNT(members));
+    if (template_read_set(reader, value, "request", "signature_algorithms", 1, algs, CA_COUNT(algs),
                           &set))
         tmpl->request_algs = set << 1;
     (void)ca_finding_choice(reader->findings, value, "request", "version", versions,
-                            COUNT(versions), &version);
+                            CA_COUNT(versions), &version);
     (void)ca_finding_choice(reader->findings, value, "request", "country", countries,
-                            COUNT(countries), &country);
+                            CA_COUNT(countries), &country);
     if (version == 1) tmpl->admit |= CA_ADMIT_VERSION;
     if (country == 1) tmpl->admit |= CA_ADMIT_COUNTRY;
 }
@@ -111,9 +100,9 @@ static void read_duplicate_keys(struct template_reader *reader)
     size_t run = 0, store = 0;
 
     if (value == NULL) return;
-    (void)ca_finding_object(reader->findings, value, path, members, COUNT(members));
-    (void)ca_finding_choice(reader->findings, value, path, "run", rules, COUNT(rules), &run);
-    (void)ca_finding_choice(reader->findings, value, path, "store", rules, COUNT(rules), &store);
+    (void)ca_finding_object(reader->findings, value, path, members, CA_COUNT(members));
+    (void)ca_finding_choice(reader->findings, value, path, "run", rules, CA_COUNT(rules), &run);
+    (void)ca_finding_choice(reader->findings, value, path, "store", rules, CA_COUNT(rules), &store);
     reader->tmpl->keys_in_run = values[run];
     reader->tmpl->keys_in_store = values[store];
 }
@@ -195,7 +184,7 @@ static void read_validity(struct template_reader *reader)
     int64_t fallback_s = 0, cap_s = 0;
 
     if (value == NULL) return;
-    (void)ca_finding_object(reader->findings, value, "validity", members, COUNT(members));
+    (void)ca_finding_object(reader->findings, value, "validity", members, CA_COUNT(members));
     if (read_duration(reader, value, "default", &fallback, &fallback_s))
         tmpl->validity_default = fallback;
     if (read_duration(reader, value, "max", &cap, &cap_s)) tmpl->validity_max_s = cap_s;

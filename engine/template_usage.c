@@ -20,8 +20,6 @@
 /* What an EC or EdDSA key cannot do with its key (RFC 8813 3, RFC 9295 3). */
 #define OF_RSA_ONLY (CA_KU_KEY_ENCIPHERMENT | CA_KU_DATA_ENCIPHERMENT)
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 static bool is_end_entity(const struct template_reader *reader)
 {
     return reader->tmpl->kind == CA_TEMPLATE_END_ENTITY;
@@ -45,7 +43,7 @@ static bool read_usage_list(struct template_reader *reader, uint16_t *out)
         size_t bit = 0;
 
         if (!ca_finding_choice_value(reader->findings, json_array_get(list, i), at.text, names,
-                                     COUNT(names), &bit)) {
+                                     CA_COUNT(names), &bit)) {
             good = false;
         } else if ((bits & (1u << bit)) != 0) {
             ca_finding_add(reader->findings, at.text, "stands there twice");
@@ -140,7 +138,7 @@ static bool read_purpose_oid(struct template_reader *reader, const json_t *value
     if (text != NULL && text[0] >= '0' && text[0] <= '9')
         return ca_finding_oid(reader->findings, value, path, out);
     for (unsigned i = 0; i < CA_EKU_COUNT; i++) names[i] = ca_eku_name(i);
-    if (!ca_finding_choice_value(reader->findings, value, path, names, COUNT(names), &bit))
+    if (!ca_finding_choice_value(reader->findings, value, path, names, CA_COUNT(names), &bit))
         return false;
     ca_buf_append_bytes(out, ca_eku_oid((unsigned)bit));
     return true;
@@ -230,7 +228,7 @@ static void read_policy(struct template_reader *reader, const json_t *value, con
     const char *cps, *fault;
     size_t mark = out->len, inner, id = out->len;
 
-    if (!ca_finding_object(reader->findings, value, path, members, COUNT(members))) return;
+    if (!ca_finding_object(reader->findings, value, path, members, CA_COUNT(members))) return;
     if (oid == NULL) {
         ca_finding_add(reader->findings, ca_finding_join(path, "oid").text, "is missing");
         return;
@@ -319,7 +317,7 @@ static const struct type_rule type_rules[] = {
 
 static const struct type_rule *rule_of(struct ca_bytes oid)
 {
-    for (size_t i = 0; i < COUNT(type_rules); i++) {
+    for (size_t i = 0; i < CA_COUNT(type_rules); i++) {
         if (ca_bytes_equal(*type_rules[i].oid, oid)) return &type_rules[i];
     }
     return NULL;
@@ -393,7 +391,7 @@ static void read_extension(struct template_reader *reader, const json_t *item, c
 
     ca_buf_reset(&room->oid);
     ca_buf_reset(&room->value);
-    (void)ca_finding_object(reader->findings, item, path, members, COUNT(members));
+    (void)ca_finding_object(reader->findings, item, path, members, CA_COUNT(members));
     if (!json_is_object(item)) return;
     if (dotted == NULL) ca_finding_add(reader->findings, at.text, "is missing");
     else known = ca_finding_oid(reader->findings, dotted, at.text, &room->oid);

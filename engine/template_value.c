@@ -12,7 +12,7 @@ static const char *const forms[] = { "der",       "null", "boolean", "integer", 
 enum form { FORM_DER, FORM_NULL, FORM_BOOLEAN, FORM_INTEGER, FORM_UTF8, FORM_PRINTABLE, FORM_IA5,
             FORM_OCTETS, FORM_OID, FORM_SEQUENCE, FORM_COUNT };
 
-static_assert(sizeof(forms) / sizeof(forms[0]) == FORM_COUNT, "a name for each form");
+static_assert(CA_COUNT(forms) == FORM_COUNT, "a name for each form");
 
 static bool add_value(const json_t *value, const char *path, unsigned depth,
                       struct ca_findings *findings, struct ca_buf *out);

@@ -68,7 +68,7 @@ static bool take_type(const char **text, enum ca_validity_type *type)
                                                    CA_VALIDITY_YEARS, CA_VALIDITY_ABSOLUTE,
                                                    CA_VALIDITY_END_DATE };
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    for (size_t i = 0; i < CA_COUNT(types); i++) {
         if (!take_text(text, ca_validity_type_name(types[i]))) continue;
         *type = types[i];
         return true;

@@ -77,6 +77,21 @@ static void every_key_algorithm_has_its_official_name_and_properties(void **stat
     }
 }
 
+/* A key without a size goes by what its algorithms have in common; a CA's key may be no Ed448. */
+static void a_kind_of_key_has_the_name_of_its_algorithm_without_a_size(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KEYS; i++) {
+        const char *want = keys[i].kind == CA_KEY_KIND_RSA ? "RSA" : keys[i].name;
+
+        assert_string_equal(ca_key_kind_name(keys[i].kind), want);
+    }
+    assert_string_equal(ca_key_kind_name(CA_KEY_KIND_ED448), "ED448");
+    assert_null(ca_key_kind_name(CA_KEY_KIND_NONE));
+    assert_null(ca_key_kind_name((enum ca_key_kind)CA_KEY_KIND_COUNT));
+    assert_null(ca_key_kind_name((enum ca_key_kind)1000));
+}
+
 static void the_guides_aliases_of_curves_are_read_and_never_shown(void **state)
 {
     static const char *const aliases[] = { "EC_256", "EC_384", "EC_521" };
@@ -337,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_algorithm_has_its_official_name_and_properties),
+        cmocka_unit_test(a_kind_of_key_has_the_name_of_its_algorithm_without_a_size),
         cmocka_unit_test(the_guides_aliases_of_curves_are_read_and_never_shown),
         cmocka_unit_test(an_unknown_key_algorithm_is_refused_with_the_list_of_valid_ones),
         cmocka_unit_test(ml_dsa_is_refused_with_the_version_that_it_needs_and_the_one_in_use),
