@@ -16,20 +16,6 @@ const char *batch_verdict_name(enum batch_verdict verdict)
     return "not-reached";
 }
 
-static const char *kind_name(enum ca_key_kind kind)
-{
-    switch (kind) {
-    case CA_KEY_KIND_RSA: return "RSA";
-    case CA_KEY_KIND_P256: return "EC_prime256v1";
-    case CA_KEY_KIND_P384: return "EC_secp384r1";
-    case CA_KEY_KIND_P521: return "EC_secp521r1";
-    case CA_KEY_KIND_ED25519: return "ED25519";
-    case CA_KEY_KIND_ED448: return "ED448";
-    case CA_KEY_KIND_NONE: break;
-    }
-    return "unknown";
-}
-
 /* text NULL or "": null. */
 static void add_text(struct ca_buf *out, const char *name, const char *text)
 {
@@ -189,7 +175,7 @@ static enum ca_status add_certificate(struct ca_buf *out, const struct batch_exp
     add_time(out, "not_before", explained->not_before_s);
     add_time(out, "not_after", explained->not_after_s);
     ca_buf_printf(out, "\"key\":{\"kind\":\"%s\",\"bits\":%u,\"hash\":",
-                  kind_name(explained->key_kind), (unsigned)explained->key_bits);
+                  ca_key_kind_name(explained->key_kind), (unsigned)explained->key_bits);
     add_hex(out, ca_bytes_of(explained->key_hash, sizeof(explained->key_hash)));
     ca_buf_append_str(out, "},\"ignored\":");
     ca_ignored_append_json(explained->ignored, out);

@@ -1,6 +1,8 @@
 #include "engine/lint_private.h"
 
 #define SERIAL_LEN_MAX 20                           /* RFC 5280 4.1.2.2 */
+/* Spec 2.1. Not shared with the builder: a wrong limit there must not hide here. */
+#define SHORT_LIVED_MAX_S (INT64_C(7) * 86400)
 
 __attribute__((cold, noinline))
 enum ca_status ca_lint_refuse_next(struct ca_lint_run *l, enum ca_reason reason,
@@ -90,7 +92,7 @@ static enum ca_status check_period(struct ca_lint_run *l, int64_t period_s)
         return CA_LINT_REFUSE(l, CA_REASON_LINT_VALIDITY,
                               "template: the validity is longer than validity.max of template %s",
                               tmpl->name);
-    if (l->issuer != NULL && l->spec->short_lived && period_s > CA_SHORT_LIVED_MAX_S)
+    if (l->issuer != NULL && l->spec->short_lived && period_s > SHORT_LIVED_MAX_S)
         return CA_LINT_REFUSE(
             l, CA_REASON_LINT_VALIDITY,
             "usage mode: a CA for short-lived certificates issues for at most 7 days");

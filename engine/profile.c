@@ -9,6 +9,7 @@
 
 #define DAY_S INT64_C(86400)
 #define HOUR_S INT64_C(3600)
+#define SHORT_LIVED_MAX_S (7 * DAY_S)       /* spec 2.1 */
 #define PERIOD_TEXT_MAX 40
 /* The compiled pieces: a CA's name, and extensions with three URIs and those of a template. */
 #define PIECES_MAX 65536
@@ -412,7 +413,7 @@ static enum ca_status check_not_after(const struct ca_profile *profile, int64_t 
     if (st != CA_OK) return st;
     /* A root's own certificate is exempt from both (spec 2.1, section 5). */
     if (spec->issuer == NULL) return CA_OK;
-    if (spec->short_lived && not_after_s - from_s > CA_SHORT_LIVED_MAX_S)
+    if (spec->short_lived && not_after_s - from_s > SHORT_LIVED_MAX_S)
         return ca_refuse(err, CA_REASON_VALIDITY_REFUSED,
                          "a CA for short-lived certificates issues for at most 7 days");
     if (not_after_s > spec->issuer->cert.not_after_s) return refuse_past_ca(spec, err);

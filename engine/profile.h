@@ -22,8 +22,6 @@
 #include "engine/revocation.h"
 #include "engine/validity.h"
 
-#define CA_SHORT_LIVED_MAX_S (INT64_C(7) * 86400)   /* spec 2.1 */
-
 struct ca_profile;
 
 struct ca_profile_spec {
